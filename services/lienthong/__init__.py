@@ -1,0 +1,1 @@
+"""Lien Thong: is this health-insurance card good, here, today, and why."""

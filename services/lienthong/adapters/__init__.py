@@ -1,0 +1,1 @@
+"""Between the domain and the outside: codecs, the event log, the projection, keys, images."""

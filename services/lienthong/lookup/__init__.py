@@ -1,0 +1,1 @@
+"""The process that answers desks, over HTTP and by events."""

@@ -1,0 +1,1 @@
+"""The process that reads the log and writes the projection."""

@@ -1,0 +1,1 @@
+"""Plumbing without domain words: settings, logging, clock, embedded servers, backoff."""

@@ -1,0 +1,7 @@
+#!/bin/sh
+# Everything that is checked without running the service.
+set -eux
+.venv/bin/ruff format --check .
+.venv/bin/ruff check .
+.venv/bin/mypy
+.venv/bin/lint-imports

@@ -163,12 +163,9 @@ class History:
         """
         with self._engine.begin() as connection:
             fresh = _unmarked(connection, partition, lookups)
-            for table, counts in (
-                (_by_minute, Counter((each.minute, each.channel, each.outcome) for each in fresh)),
-                (_by_facility, Counter((e.day, e.facility_code, e.channel, e.outcome) for e in fresh)),
-                (_by_unit, Counter(_unit_keys(fresh))),
-            ):
-                _add(connection, table, counts)
+            _add(connection, _by_minute, [(each.minute, each.channel, each.outcome) for each in fresh])
+            _add(connection, _by_facility, [(e.day, e.facility_code, e.channel, e.outcome) for e in fresh])
+            _add(connection, _by_unit, _unit_keys(fresh))
             moved = insert(_positions).values(stream=stream, partition=partition, position=position)
             connection.execute(
                 moved.on_conflict_do_update(index_elements=["stream", "partition"], set_={"position": position})
@@ -224,7 +221,8 @@ def _unit_keys(lookups: Iterable[CountedLookup]) -> Iterable[tuple[str, ...]]:
             yield each.day, unit.level, unit.code, unit.valid_from, each.channel, each.outcome
 
 
-def _add(connection: Connection, table: Table, counts: Mapping[tuple[str, ...], int]) -> None:
+def _add(connection: Connection, table: Table, counted: Iterable[tuple[str, ...]]) -> None:
+    counts = Counter(counted)
     if not counts:
         return
     keys = [column.name for column in table.primary_key]

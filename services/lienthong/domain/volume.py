@@ -25,7 +25,8 @@ def lineage(
 
     A reference that the register does not know counts for its own code.
     """
-    whole, divided = [], []
+    whole: list[Reference] = []
+    divided: list[Reference] = []
     for reference in counted:
         resolution = resolve(reference, on)
         candidates = {(candidate.level, candidate.code) for candidate in resolution.candidates}

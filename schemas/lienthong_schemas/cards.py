@@ -99,10 +99,10 @@ class CardRecorded(Message):
     revision: Revision
     holder: Holder
     citizen_ids: Annotated[
-        tuple[CitizenId, ...], Field(strict=False, max_length=CITIZEN_IDS_MAX), AfterValidator(distinct)
+        tuple[CitizenId, ...], Field(strict=False, fail_fast=True, max_length=CITIZEN_IDS_MAX), AfterValidator(distinct)
     ]
     address: Address | None
-    periods: Annotated[tuple[Period, ...], Field(strict=False, max_length=PERIODS_MAX)]
+    periods: Annotated[tuple[Period, ...], Field(strict=False, fail_fast=True, max_length=PERIODS_MAX)]
 
     def expected_subject(self) -> str:
         """Return the insurance number."""

@@ -85,7 +85,7 @@ class ShownPlace(Strict):
 
     state: PlaceState
     printed: Place | None
-    today: Annotated[tuple[Place, ...], Field(strict=False, max_length=CANDIDATES_MAX)]
+    today: Annotated[tuple[Place, ...], Field(strict=False, fail_fast=True, max_length=CANDIDATES_MAX)]
 
 
 class Notice(Strict):
@@ -125,9 +125,9 @@ class Decision(Strict):
     registered_place: ShownPlace | None
     payment_here: Literal["contract_on_record", "continuing", "none_on_record", "unknown"]
     payable_until: Day | None
-    routes: Annotated[tuple[Code, ...], Field(strict=False, max_length=32)]
-    notices: Annotated[tuple[Notice, ...], Field(strict=False, max_length=NOTICES_MAX)]
-    proof: Annotated[tuple[Step, ...], Field(strict=False, max_length=STEPS_MAX)]
+    routes: Annotated[tuple[Code, ...], Field(strict=False, fail_fast=True, max_length=32)]
+    notices: Annotated[tuple[Notice, ...], Field(strict=False, fail_fast=True, max_length=NOTICES_MAX)]
+    proof: Annotated[tuple[Step, ...], Field(strict=False, fail_fast=True, max_length=STEPS_MAX)]
     freshness: Freshness
     illustrative: bool
 
@@ -179,7 +179,7 @@ class EligibilityDecided(Message):
     channel: Channel
     outcome: Outcome
     portal_code: Annotated[str, Field(pattern=r"^[0-9]{3}$")] | None
-    notices: Annotated[tuple[Word, ...], Field(strict=False, max_length=NOTICES_MAX)]
+    notices: Annotated[tuple[Word, ...], Field(strict=False, fail_fast=True, max_length=NOTICES_MAX)]
     printed_references: PrintedReferences
     on: Day
     sealed: Sealed

@@ -47,8 +47,10 @@ class FacilityReorganised(RegisterFact):
 
     effective_on: Day
     document: Document | None
-    links: Annotated[tuple[FacilityLink, ...], Field(strict=False, max_length=LINKS_MAX)]
-    ends: Annotated[tuple[FacilityKey, ...], Field(strict=False, max_length=LINKS_MAX), AfterValidator(distinct)]
+    links: Annotated[tuple[FacilityLink, ...], Field(strict=False, fail_fast=True, max_length=LINKS_MAX)]
+    ends: Annotated[
+        tuple[FacilityKey, ...], Field(strict=False, fail_fast=True, max_length=LINKS_MAX), AfterValidator(distinct)
+    ]
 
     @model_validator(mode="after")
     def _says_something(self) -> Self:

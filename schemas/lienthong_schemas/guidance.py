@@ -19,7 +19,7 @@ Cell = (
     CellText
     | CellNumber
     | bool
-    | Annotated[tuple[CellText, ...], Field(strict=False, max_length=CELL_ITEMS_MAX)]
+    | Annotated[tuple[CellText, ...], Field(strict=False, fail_fast=True, max_length=CELL_ITEMS_MAX)]
     | None
 )
 """A cell of a table: text, a whole number, yes or no, a list of texts, or null; never a fraction."""
@@ -61,7 +61,7 @@ class TableRecorded(RegisterFact):
 
     name: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_-]{0,63}$")]
     valid_from: Day
-    rows: Annotated[tuple[Row, ...], Field(strict=False, max_length=ROWS_MAX)]
+    rows: Annotated[tuple[Row, ...], Field(strict=False, fail_fast=True, max_length=ROWS_MAX)]
     grade: Grade
     source: Title
 

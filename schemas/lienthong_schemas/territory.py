@@ -43,8 +43,10 @@ class TerritoryReorganised(RegisterFact):
 
     effective_on: Day
     document: Document | None
-    links: Annotated[tuple[TerritoryLink, ...], Field(strict=False, max_length=LINKS_MAX)]
-    ends: Annotated[tuple[UnitKey, ...], Field(strict=False, max_length=LINKS_MAX), AfterValidator(distinct)]
+    links: Annotated[tuple[TerritoryLink, ...], Field(strict=False, fail_fast=True, max_length=LINKS_MAX)]
+    ends: Annotated[
+        tuple[UnitKey, ...], Field(strict=False, fail_fast=True, max_length=LINKS_MAX), AfterValidator(distinct)
+    ]
 
     @model_validator(mode="after")
     def _says_something(self) -> Self:

@@ -1,4 +1,4 @@
-"""Places through time: fold versions and reorganisations, resolve what is printed to what exists."""
+"""Places through time, as values: versions, reorganisations, references and what a reference resolves to."""
 
 from dataclasses import dataclass
 from datetime import date
@@ -50,6 +50,12 @@ class PlaceVersion:
     name: str
     valid_from: date | None
     parent: PlaceKey | None
+    illustrative: bool = False
+
+    @property
+    def key(self) -> PlaceKey:
+        """Return the level and code, which other versions may bear too."""
+        return PlaceKey(self.level, self.code)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,6 +89,11 @@ class Reference:
     code: str
     recorded_on: date | None = None
     name: str | None = None
+
+    @property
+    def key(self) -> PlaceKey:
+        """Return the level and code as printed."""
+        return PlaceKey(self.level, self.code)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,0 +1,186 @@
+#!lua name=lienthong_projection_1
+
+-- The projection's Function library. All keys of a cell carry one hash tag, '{generation.cell}', and are named here
+-- from the key of its state, so that a cell lives in one slot. Numbers and buckets arrive in blobs of fixed layout:
+-- one argument for a whole batch costs its sender a fraction of an argument for each field.
+
+local byte, sub, concat = string.byte, string.sub, table.concat
+local BUCKETS_AN_UNLINK = 500
+
+-- '{1.7}state' -> '{1.7}'
+local function base_of(state) return sub(state, 1, -6) end
+
+-- The record of a number; '' in its bucket says that it is too long for one and has a key of its own.
+-- A marker without its key is damage: '' is returned, which no record is.
+local function record_of(base, bucket, number)
+  local record = redis.call('HGET', base .. 'b' .. bucket, number)
+  if record == '' then record = redis.call('GET', base .. 'r' .. number) or '' end
+  return record
+end
+
+-- Records of a blob of (bucket 2 bytes, number 5 bytes): each that exists as (index 4, size 4, record).
+local function records_of(base, blob)
+  local found = {}
+  for at = 1, #blob, 7 do
+    local high, low = byte(blob, at, at + 1)
+    local record = record_of(base, high * 256 + low, sub(blob, at + 2, at + 6))
+    if record then found[#found + 1] = struct.pack('>I4I4', (at - 1) / 7, #record) .. record end
+  end
+  return concat(found)
+end
+
+-- KEYS state  ARGV buckets
+-- Creates the cell if it has no state: whatever lies in its buckets came from elsewhere and is removed first (records
+-- with a key of their own are only reached through their bucket, and written again before that).
+local function open(keys, args)
+  local state = keys[1]
+  if redis.call('EXISTS', state) == 1 then return 0 end
+  local base, buckets = base_of(state), tonumber(args[1])
+  for first = 0, buckets - 1, BUCKETS_AN_UNLINK do
+    local names = {}
+    for bucket = first, math.min(first + BUCKETS_AN_UNLINK, buckets) - 1 do
+      names[#names + 1] = base .. 'b' .. bucket
+    end
+    redis.call('UNLINK', unpack(names))
+  end
+  redis.call('HSET', state, 'position', '0', 'facts', '0', 'state_digest', string.rep('\0', 32),
+    'facts_digest', string.rep('\0', 32), 'buckets', args[1], 'incomplete', '1')
+  return 1
+end
+
+-- KEYS state  ARGV numbers (blob)
+-- Reply {position, facts, state digest, facts digest, records}, the position false where there is no state.
+local function old(keys, args)
+  local state = redis.call('HMGET', keys[1], 'position', 'facts', 'state_digest', 'facts_digest')
+  state[5] = records_of(base_of(keys[1]), args[1])
+  return state
+end
+
+-- KEYS state  ARGV expected position, next position, facts, state digest, facts digest, records
+-- A record is (bucket 2 bytes, the highest bit: it had a key of its own; number 5; size 1; bytes), where size 0 says
+-- that (size 4; bytes) follow and the record is too long for a bucket.
+-- Reply {1, next position} | {0, stored position or ''}: only the one who knows the position writes, and moves it.
+local function write(keys, args)
+  local state, blob = keys[1], args[6]
+  local position = redis.call('HGET', state, 'position')
+  if position ~= args[1] then return {0, position or ''} end
+  local base, at, size = base_of(state), 1, #blob
+  while at <= size do
+    local high, low = byte(blob, at, at + 1)
+    local number, length = sub(blob, at + 2, at + 6), byte(blob, at + 7)
+    local was_long = high >= 128
+    if was_long then high = high - 128 end
+    local bucket = base .. 'b' .. (high * 256 + low)
+    at = at + 8
+    if length > 0 then
+      redis.call('HSET', bucket, number, sub(blob, at, at + length - 1))
+      if was_long then redis.call('UNLINK', base .. 'r' .. number) end
+    else
+      length = struct.unpack('>I4', blob, at)
+      at = at + 4
+      redis.call('SET', base .. 'r' .. number, sub(blob, at, at + length - 1))
+      redis.call('HSET', bucket, number, '')
+    end
+    at = at + length
+  end
+  redis.call('HSET', state, 'position', args[2], 'facts', args[3], 'state_digest', args[4], 'facts_digest', args[5])
+  return {1, args[2]}
+end
+
+local function holds(numbers, number)
+  for at = 1, #numbers, 5 do
+    if sub(numbers, at, at + 4) == number then return true end
+  end
+  return false
+end
+
+-- KEYS state of an index cell  ARGV card cell, from, to, buckets, entries (bucket 2 bytes, citizen ID 5, number 5)
+-- Entries only grow. Reply {1, position} | {0, position} where the batch would leave a gap after what was indexed.
+local function index(keys, args)
+  local state, blob, base = keys[1], args[5], base_of(keys[1])
+  local field, from, to = 'pos:' .. args[1], tonumber(args[2]), tonumber(args[3])
+  local position = tonumber(redis.call('HGET', state, field) or '0')
+  if position < from then return {0, position} end
+  if position >= to then return {1, position} end
+  for at = 1, #blob, 12 do
+    local high, low = byte(blob, at, at + 1)
+    local bucket, citizen, number = base .. 'b' .. (high * 256 + low), sub(blob, at + 2, at + 6), sub(blob, at + 7, at + 11)
+    local numbers = redis.call('HGET', bucket, citizen)
+    if not numbers then
+      redis.call('HSET', bucket, citizen, number)
+    elseif not holds(numbers, number) then
+      redis.call('HSET', bucket, citizen, numbers .. number)
+    end
+  end
+  redis.call('HSET', state, field, args[3], 'buckets', args[4])
+  return {1, to}
+end
+
+-- KEYS state  ARGV facts, state digest, facts digest, expected position
+-- Replaces sums that do not agree with the records, while nothing else has moved the cell. Reply 1 | 0.
+local function recount(keys, args)
+  if redis.call('HGET', keys[1], 'position') ~= args[4] then return 0 end
+  redis.call('HSET', keys[1], 'facts', args[1], 'state_digest', args[2], 'facts_digest', args[3])
+  return 1
+end
+
+-- KEYS state  Says that the cell lacks something until it has caught up. Reply 1 | 0 (there is no such cell).
+local function incomplete(keys)
+  if redis.call('EXISTS', keys[1]) == 0 then return 0 end
+  redis.call('HSET', keys[1], 'incomplete', '1')
+  return 1
+end
+
+-- KEYS state  ARGV end of the stream, when that was read (ms)
+-- Reply 1 where the cell has read that far and is now complete as of then | 0.
+local function caught_up(keys, args)
+  local position = redis.call('HGET', keys[1], 'position')
+  if not position or tonumber(position) < tonumber(args[1]) then return 0 end
+  redis.call('HSET', keys[1], 'caught_up_at', args[2])
+  redis.call('HDEL', keys[1], 'incomplete')
+  return 1
+end
+
+-- KEYS state  ARGV numbers (blob)
+-- One string: 'position caught_up_at incomplete buckets\n' with '-' for what is not there, then the records. State and
+-- records are read in one step, so that no flush can fall between the proof of completeness and the absence it proves.
+local function read(keys, args)
+  local state = redis.call('HMGET', keys[1], 'position', 'caught_up_at', 'incomplete', 'buckets')
+  for i = 1, 4 do state[i] = state[i] or '-' end
+  return concat(state, ' ') .. '\n' .. records_of(base_of(keys[1]), args[1])
+end
+
+-- KEYS state of an index cell  ARGV cells of cards, citizen IDs (blob of bucket 2 bytes, citizen ID 5)
+-- One string: 'buckets position position ...\n' by card cell, then (index 4, size 4, numbers of 5 bytes each).
+local function candidates(keys, args)
+  local fields = {'buckets'}
+  for cell = 0, tonumber(args[1]) - 1 do fields[#fields + 1] = 'pos:' .. cell end
+  local state = redis.call('HMGET', keys[1], unpack(fields))
+  for i = 1, #fields do state[i] = state[i] or '-' end
+  return concat(state, ' ') .. '\n' .. records_of(base_of(keys[1]), args[2])
+end
+
+-- KEYS stream  ARGV id of the entry before, id, batch
+-- Reply {1, id} | {0, last id}: an entry is only ever appended to the one it was made to follow.
+local function mirror(keys, args)
+  local newest = redis.call('XREVRANGE', keys[1], '+', '-', 'COUNT', 1)
+  local last = newest[1] and newest[1][1] or '0-0'
+  if last ~= args[1] then return {0, last} end
+  redis.call('XADD', keys[1], args[2], 'prev', args[1], 'batch', args[3])
+  return {1, args[2]}
+end
+
+local function register(name, callback, flags)
+  redis.register_function{function_name = 'lienthong_1_' .. name, callback = callback, flags = flags}
+end
+
+register('open', open)
+register('old', old, {'no-writes'})
+register('write', write)
+register('index', index)
+register('recount', recount)
+register('incomplete', incomplete)
+register('caught_up', caught_up)
+register('read', read, {'no-writes'})
+register('candidates', candidates, {'no-writes'})
+register('mirror', mirror)

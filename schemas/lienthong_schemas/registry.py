@@ -31,19 +31,6 @@ _MODELS: dict[str, dict[int, type[Message]]] = {
     "dead_letter.recorded": {1: DeadLetterRecorded},
 }
 
-FAMILIES: dict[str, str] = {
-    "card.recorded": "card",
-    "card.withdrawn": "card",
-    "territory.unit_recorded": "unit",
-    "territory.reorganised": "territory-reorganisation",
-    "facility.recorded": "facility",
-    "facility.reorganised": "facility-reorganisation",
-    "contract.recorded": "contract",
-    "guidance.recorded": "guidance",
-    "table.recorded": "table",
-}
-"""The family of each type of fact; `fact.annulled` names its own."""
-
 
 def latest(event_type: str) -> int | None:
     """Return the newest version of a type, None where the type is not known."""

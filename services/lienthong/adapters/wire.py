@@ -12,7 +12,7 @@ from pydantic import ValidationError
 
 from lienthong_schemas.envelope import SCHEMA_PREFIX, Envelope, dataschema
 from lienthong_schemas.lookups import LookupRequested
-from lienthong_schemas.registry import FAMILIES, latest, model_of
+from lienthong_schemas.registry import latest, model_of
 from lienthong_schemas.streams import CARD_IMAGES, EVENT_BYTES_MAX, Stream
 from lienthong_schemas.vocabulary import Message
 
@@ -71,14 +71,7 @@ class Event:
     version: int
     envelope: Envelope
     message: Message
-    data: Mapping[str, Any]
-
-    @property
-    def family(self) -> str | None:
-        """Return the family of a fact, None where the event is none; an annulment is of the family it names."""
-        if self.type == "fact.annulled":
-            return str(self.data["family"])
-        return FAMILIES.get(self.type)
+    data: dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

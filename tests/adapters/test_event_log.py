@@ -1,4 +1,5 @@
 import asyncio
+import dataclasses
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -14,10 +15,12 @@ from lienthong.adapters.event_log import (
     Recreated,
     Trimmed,
     UnknownStream,
+    entries_per_read,
     event_time,
     partition_of,
 )
 from lienthong.runtime.connection import connect
+from lienthong_schemas.streams import CARD_IMAGES, CARDS, LOOKUPS
 from tests.support.servers import OwnServer
 
 NOW = datetime(2025, 8, 1, 9, tzinfo=UTC)
@@ -25,7 +28,7 @@ NOW = datetime(2025, 8, 1, 9, tzinfo=UTC)
 
 @pytest.fixture
 def log(log_client: Redis) -> EventLog:
-    return EventLog(log_client, {"cards.v1": 16, "lookups.v1": 1})
+    return EventLog(log_client, [CARDS, dataclasses.replace(LOOKUPS, partitions=1)])
 
 
 def event(at: datetime | str) -> bytes:
@@ -102,6 +105,10 @@ async def test_retention_looks_past_one_page(log: EventLog) -> None:
     assert await log.retain("lookups.v1", 0, since=NOW, now=NOW) == 1300
 
 
+def test_few_large_entries_are_read_at_once() -> None:
+    assert (entries_per_read(CARDS), entries_per_read(CARD_IMAGES)) == (500, 4)
+
+
 async def test_an_entry_without_our_fields_comes_out_empty(log: EventLog, log_client: Redis) -> None:
     await log_client.xadd("lookups.v1/0", {"something": "else"}, id="0-1")
     assert await log.read("lookups.v1", 0, 0, 5) == (Entry(offset=0, key="", value=b""),)
@@ -119,7 +126,7 @@ async def test_every_acknowledged_entry_survives_a_killed_server(own_server: Own
     server = own_server("log")
     await server.start()
     client = connect(server.spec.socket)
-    log = EventLog(client, {"cards.v1": 1})
+    log = EventLog(client, [dataclasses.replace(CARDS, partitions=1)])
     acknowledged = [await log.append("cards.v1", "k", str(n).encode()) for n in range(50)]
     server.kill()
     await server.start()

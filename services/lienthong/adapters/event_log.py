@@ -20,10 +20,13 @@ from redis.asyncio import Redis
 from redis.asyncio.client import Pipeline
 from redis.exceptions import ResponseError
 
+from lienthong_schemas.streams import STREAMS, Stream
+
 # A round trip of 500 appends keeps the socket's buffers small and spreads the cost of one fsync over them all.
 APPENDS_PER_ROUND_TRIP = 500
-# How many entries retention looks at in one read; a page of the largest events stays below 64 MB.
-RETENTION_PAGE = 512
+# What one read may bring into memory at most, whatever the stream's largest event is.
+READ_BYTES_MAX = 32 * 1024 * 1024
+READ_ENTRIES_MAX = 500
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,19 +97,28 @@ def offset_of(identifier: bytes) -> int:
     return int(identifier.rpartition(b"-")[2]) - 1
 
 
-class EventLog:
-    """The log behind one client. `partitions` gives the number of partitions of each stream."""
+def entries_per_read(stream: Stream) -> int:
+    """Return how many entries of a stream to read at once, so that even the largest fit into memory."""
+    return max(1, min(READ_ENTRIES_MAX, READ_BYTES_MAX // stream.event_bytes_max))
 
-    def __init__(self, client: Redis, partitions: Mapping[str, int]) -> None:
+
+class EventLog:
+    """The log behind one client; `streams` is the table of what it holds."""
+
+    def __init__(self, client: Redis, streams: Iterable[Stream] = STREAMS) -> None:
         self._client = client
-        self._partitions = dict(partitions)
+        self._streams = {stream.name: stream for stream in streams}
+
+    def stream(self, name: str) -> Stream:
+        """Return the stream's row of the table. Raises UnknownStream."""
+        try:
+            return self._streams[name]
+        except KeyError:
+            raise UnknownStream(name) from None
 
     def partitions(self, stream: str) -> int:
         """Return how many partitions a stream has. Raises UnknownStream."""
-        try:
-            return self._partitions[stream]
-        except KeyError:
-            raise UnknownStream(stream) from None
+        return self.stream(stream).partitions
 
     async def append(self, stream: str, key: str, value: bytes) -> Appended:
         """Append one entry to its key's partition and return where it is, once it is on disk."""
@@ -178,8 +190,9 @@ class EventLog:
         """
         bounds = (await self.bounds(stream, [partition]))[partition]
         position = keep = bounds.first
+        page_entries = entries_per_read(self.stream(stream))
         while position < bounds.end:
-            page = await self._range(stream, partition, position, RETENTION_PAGE)
+            page = await self._range(stream, partition, position, page_entries)
             if not page:
                 break
             for entry in page:

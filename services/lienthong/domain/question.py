@@ -4,6 +4,8 @@ from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
 
+from lienthong.domain.card import Sex
+
 
 class VisitKind(StrEnum):
     """The kind of visit; it never changes whether a card is good, only what is payable."""
@@ -42,12 +44,35 @@ class Identity:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class CardFace:
+    """What else a card's QR repeats from its face, as printed; the record decides, never this.
+
+    `valid_to` None is open (`-`), not expired. `office` is the managing office, `area` K1–K3, `check_string` field 13,
+    whose algorithm is not public: it is carried, and nobody may call it verified.
+    """
+
+    sex: Sex | None = None
+    address: str | None = None
+    valid_from: date | None = None
+    valid_to: date | None = None
+    issued_on: date | None = None
+    office: str | None = None
+    parent: str | None = None
+    area: str | None = None
+    five_years_on: date | None = None
+    check_string: str | None = None
+    benefit_code: str | None = None
+    issuing_place: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class NumberPresented:
     """A card was presented by number: `number` is 10 digits; `printed` what stood there (10 or 15 characters).
 
     `group` and `benefit_level` are the printed characters of a 15-character number, which may be stale.
     `identity` comes from the presentation itself (QR), never from the desk's typing; `carries_identity` tells.
-    `printed_place` is the facility code on the QR where one stood there. `warnings` are codes of notices.
+    `printed_place` is the facility code on the QR where one stood there. `warnings` are codes of notices. `face` is the
+    rest of a QR that was read whole.
     """
 
     kind: PresentedKind
@@ -58,6 +83,7 @@ class NumberPresented:
     identity: Identity | None = None
     printed_place: str | None = None
     warnings: tuple[str, ...] = ()
+    face: CardFace | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,6 +10,7 @@ import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.resources import files
+from typing import Any
 
 from redis.asyncio import Redis
 
@@ -179,17 +180,17 @@ class Relay:
         self._cell = cell
 
     async def relay_once(self) -> int:
-        """Relay up to `RELAY_BATCH` entries, waiting up to `RELAY_BLOCK_MS` for the first; returns how many.
+        """Relay up to `RELAY_BATCH` entries and return how many; with none, wait for one up to `RELAY_BLOCK_MS`.
 
         1. read the oldest entries; 2. append their messages to the log; 3. remove the entries. A crash between 2 and
         3 repeats the same bytes under the same ids.
         """
         key = _stream_key(self._cell)
         # 1
-        streams = await self._redis.xread({key: "0-0"}, count=RELAY_BATCH, block=RELAY_BLOCK_MS)
-        if not streams:
+        entries: Any = await self._redis.xrange(key, count=RELAY_BATCH)
+        if not entries:
+            await self._redis.xread({key: "0-0"}, count=1, block=RELAY_BLOCK_MS)
             return 0
-        entries = streams[0][1]
         # 2
         by_stream: dict[str, list[tuple[str, bytes]]] = {}
         for entry_id, fields in entries:

@@ -65,7 +65,7 @@ def test_a_fault_in_the_middle_changes_neither_counts_nor_position(history: Hist
     with pytest.raises(SQLAlchemyError):
         history.count(DECISIONS, 0, 2, [broken])
     assert history.position(DECISIONS, 0) == 1
-    assert totals(history, "facility") == {("01004",): 1}
+    assert totals(history, "facility") == {("01004", "2025-08-01"): 1}
 
 
 def test_what_was_counted_is_there_after_reopening(tmp_path: Path) -> None:
@@ -100,6 +100,6 @@ def test_any_cutting_and_rereading_of_the_stream_gives_the_recount(
             if begin <= history.position(DECISIONS, 0):
                 history.count(DECISIONS, 0, max(end, history.position(DECISIONS, 0)), stream[begin:end])
     assert totals(history, "facility") == {
-        (code,): number for code, number in Counter(each.facility_code for each in stream).items()
+        (code, "2025-08-01"): number for code, number in Counter(each.facility_code for each in stream).items()
     }
     history.close()

@@ -127,7 +127,7 @@ _DIMENSIONS: Mapping[str, tuple[Table, tuple[str, ...]]] = {
     "day": (_by_facility, ("day",)),
     "channel": (_by_facility, ("channel",)),
     "outcome": (_by_facility, ("outcome",)),
-    "facility": (_by_facility, ("facility_code",)),
+    "facility": (_by_facility, ("facility_code", "day")),
     "unit": (_by_unit, ("level", "code", "valid_from")),
 }
 
@@ -173,9 +173,10 @@ class History:
         return len(fresh)
 
     def volumes(self, by: str, chosen: VolumeFilter) -> list[Volume]:
-        """Total the look-ups by a dimension: minute, day, channel, outcome, facility or unit (level, code, from).
+        """Total the look-ups by a dimension; the key of a row is what the dimension names.
 
-        Raises KeyError for another dimension.
+        minute, day, channel, outcome; facility: (code, day), for codes are used again; unit: (level, code, valid
+        from). Raises KeyError for another dimension.
         """
         table, keys = _DIMENSIONS[by]
         columns = [table.c[key] for key in keys]

@@ -1,39 +1,85 @@
-"""Look-up volumes through time: which earlier places a place's total must include."""
+"""Look-up volumes through time: a place's total holds what was counted under its predecessors."""
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import date
+from typing import NamedTuple
 
 from lienthong.domain.succession import PlaceKey, Reference, Resolution, State
 
+Resolve = Callable[[Reference, date], Resolution]
+
+
+class Counted(NamedTuple):
+    """How many look-ups were counted under a reference."""
+
+    reference: Reference
+    lookups: int
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Lineage:
-    """The counted references behind one place: those wholly part of it, and those divided among it and others.
+class PlaceTotal:
+    """The look-ups of one place of the day asked about.
 
-    A divided predecessor's look-ups belong to no single successor, so they are shown beside a total, never in it.
+    `place` exists on that day, unless `state` says otherwise: a divided, ended or unknown place keeps what was counted
+    under it, for it belongs to no single successor; `candidates` names those. `name` is None where the register does
+    not know the place. `includes` holds what the total is the sum of, by code, the largest first.
     """
 
-    whole: tuple[Reference, ...]
-    divided: tuple[Reference, ...]
+    place: PlaceKey
+    name: str | None
+    state: State
+    candidates: tuple[PlaceKey, ...]
+    lookups: int
+    includes: tuple[tuple[PlaceKey, int], ...]
 
 
-def lineage(
-    place: PlaceKey, on: date, counted: Iterable[Reference], resolve: Callable[[Reference, date], Resolution]
-) -> Lineage:
-    """Sort counted references by what became of them on the day: wholly `place`, partly, or neither.
+def place_totals(counted: Iterable[Counted], on: date, resolve: Resolve) -> list[PlaceTotal]:
+    """Total what was counted by what each reference has become by the day, the largest total first."""
+    parts: dict[_Heir, dict[PlaceKey, int]] = {}
+    for reference, lookups in counted:
+        part = parts.setdefault(_heir(resolve(reference, on), reference), {})
+        key = PlaceKey(reference.level, reference.code)
+        part[key] = part.get(key, 0) + lookups
+    totals = [
+        PlaceTotal(
+            place=heir.place,
+            name=heir.name,
+            state=heir.state,
+            candidates=heir.candidates,
+            lookups=sum(part.values()),
+            includes=tuple(sorted(part.items(), key=lambda item: (-item[1], item[0]))),
+        )
+        for heir, part in parts.items()
+    ]
+    return sorted(totals, key=lambda total: (-total.lookups, total.place))
 
-    A reference that the register does not know counts for its own code.
+
+def province_totals(counted: Iterable[Counted], on: date, resolve: Resolve) -> dict[str | None, int]:
+    """Total units by today's province, under None what the register cannot place in exactly one.
+
+    A divided commune still counts in full: no division crosses the border of a province of today (domain.md §2).
     """
-    whole: list[Reference] = []
-    divided: list[Reference] = []
-    for reference in counted:
-        resolution = resolve(reference, on)
-        candidates = {(candidate.level, candidate.code) for candidate in resolution.candidates}
-        if resolution.state is State.UNKNOWN:
-            if (reference.level, reference.code) == place:
-                whole.append(reference)
-        elif place in candidates:
-            alone = resolution.state in {State.CURRENT, State.SUCCEEDED}
-            (whole if alone else divided).append(reference)
-    return Lineage(whole=tuple(whole), divided=tuple(divided))
+    totals: dict[str | None, int] = {}
+    for reference, lookups in counted:
+        provinces = {candidate.province_code for candidate in resolve(reference, on).candidates}
+        province = provinces.pop() if len(provinces) == 1 else None
+        totals[province] = totals.get(province, 0) + lookups
+    return totals
+
+
+class _Heir(NamedTuple):
+    place: PlaceKey
+    name: str | None
+    state: State
+    candidates: tuple[PlaceKey, ...]
+
+
+def _heir(resolution: Resolution, reference: Reference) -> _Heir:
+    if resolution.state in {State.CURRENT, State.SUCCEEDED} and len(resolution.candidates) == 1:
+        today = resolution.candidates[0]
+        return _Heir(PlaceKey(today.level, today.code), today.name, State.CURRENT, ())
+    names = {place.name for place in resolution.printed}
+    candidates = tuple(PlaceKey(candidate.level, candidate.code) for candidate in resolution.candidates)
+    own = PlaceKey(reference.level, reference.code)
+    return _Heir(own, names.pop() if len(names) == 1 else None, resolution.state, candidates)

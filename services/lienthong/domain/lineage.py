@@ -74,6 +74,10 @@ class Succession:
             self._kept[reference, on] = kept
         return kept
 
+    def meant(self, reference: Reference, on: date) -> tuple[tuple[Span, date], ...]:
+        """Return the versions that a reference may mean, each with the day after which links apply to it."""
+        return self._printed(reference, on).spans
+
     def place(self, span: Span, as_of: date, horizon: date) -> Place:
         """Show a version as of a day: parent and province as they are then, the last day if known by the horizon."""
         above = self._parent(span, as_of, horizon)
@@ -107,7 +111,7 @@ class Succession:
 
     def stands_alone(self, reference: Reference, on: date) -> bool:
         """Tell whether what is printed is one place on the day, into which nothing else went since it was recorded."""
-        for span, since in self._printed(reference, on).spans:
+        for span, since in self.meant(reference, on):
             found = walk(self.timeline, span, since, on)
             if found.dead or found.disputed or len(found.standing) != 1:
                 return False

@@ -156,12 +156,8 @@ def _merger(after_code: str, code: str, predecessors: list[str]) -> Data:
         "effective_on": EFFECTIVE_ON,
         "document": None,
         "links": [
-            {
-                "predecessor": {"code": one},
-                "successor": {"code": code},
-                "extent": "whole",
-                "continues_as_point_of": code,
-            }
+            {"predecessor": {"code": one}, "successor": {"code": code}, "extent": "whole"}
+            | ({"continues_as_point_of": code} if one != code else {})
             for one in predecessors
         ],
         "ends": [{"code": one} for one in predecessors],

@@ -276,7 +276,7 @@ def subject_of(event_type: str, data: dict[str, Any]) -> str:
     return _SUBJECTS.get(event_type) or str(data.get("id", "any"))
 
 
-def document_of(event_type: str, data: dict[str, Any], **envelope: Any) -> dict[str, Any]:
+def document_of(event_type: str, data: dict[str, Any], /, **envelope: Any) -> dict[str, Any]:
     """Return a whole event as JSON values; further attributes of the envelope may be given or replaced."""
     return {
         "specversion": "1.0",
@@ -289,6 +289,6 @@ def document_of(event_type: str, data: dict[str, Any], **envelope: Any) -> dict[
     } | envelope
 
 
-def event_of(event_type: str, data: dict[str, Any], **envelope: Any) -> bytes:
+def event_of(event_type: str, data: dict[str, Any], /, **envelope: Any) -> bytes:
     """Return a whole event as bytes."""
     return orjson.dumps(document_of(event_type, data, **envelope))

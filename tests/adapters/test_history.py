@@ -27,8 +27,14 @@ def lookup(sequence: int, *, facility: str = "01004", outcome: str = "eligible",
     )
 
 
-def totals(history: History, by: str) -> dict[tuple[str, ...], int]:
-    return {volume.key: volume.lookups for volume in history.volumes(by, VolumeFilter())}
+EVERYTHING = VolumeFilter()
+
+
+def facilities(history: History) -> dict[str, int]:
+    totals: Counter[str] = Counter()
+    for row in history.by_facility(EVERYTHING):
+        totals[row.code] += row.lookups
+    return dict(totals)
 
 
 @pytest.fixture
@@ -42,8 +48,11 @@ def test_a_batch_that_is_delivered_twice_is_counted_once(history: History) -> No
     batch = [lookup(1), lookup(2, outcome="not_found")]
     assert history.count(DECISIONS, 0, 2, batch) == 2
     assert history.count(DECISIONS, 0, 2, batch) == 0
-    assert totals(history, "outcome") == {("eligible",): 1, ("not_found",): 1}
-    assert totals(history, "unit") == {("commune", "00004", "-"): 2}
+    assert {(row.outcome, row.lookups) for row in history.by_facility(EVERYTHING)} == {
+        ("eligible", 1),
+        ("not_found", 1),
+    }
+    assert {(row.level, row.code, row.valid_from) for row in history.by_unit(EVERYTHING)} == {("commune", "00004", "-")}
 
 
 def test_a_new_epoch_counts_its_sequence_from_the_start(history: History) -> None:
@@ -65,7 +74,7 @@ def test_a_fault_in_the_middle_changes_neither_counts_nor_position(history: Hist
     with pytest.raises(SQLAlchemyError):
         history.count(DECISIONS, 0, 2, [broken])
     assert history.position(DECISIONS, 0) == 1
-    assert totals(history, "facility") == {("01004", "2025-08-01"): 1}
+    assert facilities(history) == {"01004": 1}
 
 
 def test_what_was_counted_is_there_after_reopening(tmp_path: Path) -> None:
@@ -74,7 +83,7 @@ def test_what_was_counted_is_there_after_reopening(tmp_path: Path) -> None:
     first.close()
     again = History.open(tmp_path / "history.sqlite")
     assert again.position(DECISIONS, 3) == 7
-    assert totals(again, "minute") == {("2025-08-01T09:15",): 1}
+    assert again.by_minute(EVERYTHING) == [("2025-08-01T09:15", 1)]
     again.close()
 
 
@@ -82,9 +91,9 @@ def test_days_filter_both_ends_included_by_minute_too(history: History) -> None:
     history.count(DECISIONS, 0, 1, [lookup(1)])
     same_day = VolumeFilter(from_day="2025-08-01", to_day="2025-08-01")
     day_after = VolumeFilter(from_day="2025-08-02")
-    for by in ("minute", "day", "unit"):
-        assert [volume.lookups for volume in history.volumes(by, same_day)] == [1]
-        assert history.volumes(by, day_after) == []
+    for read in (history.by_minute, history.by_facility, history.by_unit):
+        assert [row.lookups for row in read(same_day)] == [1]
+        assert read(day_after) == []
 
 
 @given(cuts=st.lists(st.integers(0, 30), max_size=6), rewinds=st.lists(st.integers(0, 30), max_size=3))
@@ -99,7 +108,5 @@ def test_any_cutting_and_rereading_of_the_stream_gives_the_recount(
             # A mark says that everything before it was counted, so reading starts at or before what was read.
             if begin <= history.position(DECISIONS, 0):
                 history.count(DECISIONS, 0, max(end, history.position(DECISIONS, 0)), stream[begin:end])
-    assert totals(history, "facility") == {
-        (code, "2025-08-01"): number for code, number in Counter(each.facility_code for each in stream).items()
-    }
+    assert facilities(history) == Counter(each.facility_code for each in stream)
     history.close()

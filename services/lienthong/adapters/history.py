@@ -1,10 +1,10 @@
 """What was answered, counted in SQL: counts and the position of the stream they come from change in one transaction."""
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import (
     Column,
@@ -55,7 +55,7 @@ _by_facility = Table(
     "lookups_by_facility",
     _metadata,
     Column("day", String, primary_key=True),
-    Column("facility_code", String, primary_key=True),
+    Column("code", String, primary_key=True),
     Column("channel", String, primary_key=True),
     Column("outcome", String, primary_key=True),
     Column("lookups", Integer, nullable=False),
@@ -114,22 +114,33 @@ class VolumeFilter:
     outcome: str | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Volume:
-    """One row of a total: the values of its keys, and how many look-ups."""
+class MinuteVolume(NamedTuple):
+    """How many look-ups there were in a minute of Vietnam, `YYYY-MM-DDTHH:MM`."""
 
-    key: tuple[str, ...]
+    minute: str
     lookups: int
 
 
-_DIMENSIONS: Mapping[str, tuple[Table, tuple[str, ...]]] = {
-    "minute": (_by_minute, ("minute",)),
-    "day": (_by_facility, ("day",)),
-    "channel": (_by_facility, ("channel",)),
-    "outcome": (_by_facility, ("outcome",)),
-    "facility": (_by_facility, ("facility_code", "day")),
-    "unit": (_by_unit, ("level", "code", "valid_from")),
-}
+class FacilityVolume(NamedTuple):
+    """How many look-ups a facility's code made on a day, by channel and outcome."""
+
+    code: str
+    day: str
+    channel: str
+    outcome: str
+    lookups: int
+
+
+class UnitVolume(NamedTuple):
+    """How many look-ups a day brought of cards with a unit printed on them, by channel and outcome."""
+
+    level: str
+    code: str
+    valid_from: str
+    day: str
+    channel: str
+    outcome: str
+    lookups: int
 
 
 class History:
@@ -172,18 +183,25 @@ class History:
             )
         return len(fresh)
 
-    def volumes(self, by: str, chosen: VolumeFilter) -> list[Volume]:
-        """Total the look-ups by a dimension; the key of a row is what the dimension names.
+    def by_minute(self, chosen: VolumeFilter) -> list[MinuteVolume]:
+        """Return the look-ups of each minute that had any."""
+        minute = _by_minute.c.minute
+        query = _filtered(select(minute, func.sum(_by_minute.c.lookups)), _by_minute, chosen)
+        return [MinuteVolume(*row) for row in self._rows(query.group_by(minute).order_by(minute))]
 
-        minute, day, channel, outcome; facility: (code, day), for codes are used again; unit: (level, code, valid
-        from). Raises KeyError for another dimension.
-        """
-        table, keys = _DIMENSIONS[by]
-        columns = [table.c[key] for key in keys]
-        query = _filtered(select(*columns, func.sum(table.c.lookups)), table, chosen)
+    def by_facility(self, chosen: VolumeFilter) -> list[FacilityVolume]:
+        """Return the look-ups by facility code and day: codes are used again, so the day belongs to them."""
+        columns = [_by_facility.c[name] for name in FacilityVolume._fields]
+        return [FacilityVolume(*row) for row in self._rows(_filtered(select(*columns), _by_facility, chosen))]
+
+    def by_unit(self, chosen: VolumeFilter) -> list[UnitVolume]:
+        """Return the look-ups by printed unit and day."""
+        columns = [_by_unit.c[name] for name in UnitVolume._fields]
+        return [UnitVolume(*row) for row in self._rows(_filtered(select(*columns), _by_unit, chosen))]
+
+    def _rows(self, query: Select[Any]) -> Sequence[Row[Any]]:
         with self._engine.connect() as connection:
-            rows: Sequence[Row[Any]] = connection.execute(query.group_by(*columns).order_by(*columns)).all()
-        return [Volume(key=tuple(row[: len(keys)]), lookups=row[len(keys)]) for row in rows]
+            return connection.execute(query).all()
 
 
 def _set_pragmas(connection: object, _record: object) -> None:

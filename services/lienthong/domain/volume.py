@@ -55,17 +55,18 @@ def place_totals(counted: Iterable[Counted], on: date, resolve: Resolve) -> list
     return sorted(totals, key=lambda total: (-total.lookups, total.place))
 
 
-def province_totals(counted: Iterable[Counted], on: date, resolve: Resolve) -> dict[str | None, int]:
-    """Total units by today's province, under None what the register cannot place in exactly one.
+def belongs(reference: Reference, place: PlaceKey, on: date, resolve: Resolve) -> bool:
+    """Tell whether what was counted under the reference is in the place's total on the day."""
+    return _heir(resolve(reference, on), reference).place == place
 
-    A divided commune still counts in full: no division crosses the border of a province of today (domain.md §2).
+
+def province_of(reference: Reference, on: date, resolve: Resolve) -> str | None:
+    """Return the province of a unit on the day, None where the register does not settle exactly one.
+
+    A divided commune still has one: no division crosses the border of a province of today (domain.md §2).
     """
-    totals: dict[str | None, int] = {}
-    for reference, lookups in counted:
-        provinces = {candidate.province_code for candidate in resolve(reference, on).candidates}
-        province = provinces.pop() if len(provinces) == 1 else None
-        totals[province] = totals.get(province, 0) + lookups
-    return totals
+    provinces = {candidate.province_code for candidate in resolve(reference, on).candidates}
+    return provinces.pop() if len(provinces) == 1 else None
 
 
 class _Heir(NamedTuple):

@@ -1,0 +1,70 @@
+"""Counts each answered look-up once, from the stream of decisions."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from datetime import datetime
+
+from lienthong.adapters.history import CountedLookup, CountedUnit, History, OutboxPlace
+from lienthong.adapters.streams import Batch, Handler, Start
+from lienthong.adapters.wire import Event, Refusal, decode
+from lienthong.runtime.clock import VIETNAM
+from lienthong_schemas.decisions import EligibilityDecided, PrintedUnit
+from lienthong_schemas.streams import DECISIONS
+
+#: Sets aside one entry that cannot be read: stream, partition, offset and key with the bytes, and why.
+SetAside = Callable[[Batch, int, Refusal], Awaitable[None]]
+
+
+def counting(history: History, set_aside: SetAside) -> Handler:
+    """Return the handler of decisions: what it counts and how far it has read change in one transaction."""
+
+    async def count(batch: Batch) -> None:
+        """1. Set aside what cannot be read; 2. count the rest together with the position."""
+        lookups = []
+        for at, entry in enumerate(batch.entries):
+            event = decode(entry.value, DECISIONS)
+            if isinstance(event, Refusal):
+                await set_aside(batch, at, event)
+            else:
+                lookups.append(counted(event))
+        position = batch.entries[-1].offset + 1
+        await asyncio.to_thread(history.count, batch.stream, batch.partition, position, lookups)
+
+    return count
+
+
+def start_of(history: History, partition: int) -> Start:
+    """Return what tells where to go on counting a partition."""
+
+    async def start() -> int:
+        return await asyncio.to_thread(history.position, DECISIONS.name, partition)
+
+    return start
+
+
+def counted(event: Event) -> CountedLookup:
+    """Return what is counted of a decision: when (in Vietnam), where, how, with what outcome, and the printed unit."""
+    decided = event.message
+    assert isinstance(decided, EligibilityDecided), "the stream carries decisions alone"  # noqa: S101 -- an invariant
+    envelope = event.envelope
+    moment = datetime.fromisoformat(envelope.time).astimezone(VIETNAM)
+    place = None
+    if envelope.outboxcell is not None and envelope.outboxepoch is not None and envelope.outboxseq is not None:
+        place = OutboxPlace(cell=envelope.outboxcell, epoch=envelope.outboxepoch, sequence=envelope.outboxseq)
+    return CountedLookup(
+        minute=f"{moment:%Y-%m-%dT%H:%M}",
+        day=f"{moment:%Y-%m-%d}",
+        facility_code=decided.facility_code,
+        channel=decided.channel,
+        outcome=decided.outcome,
+        units=_units(decided.printed_references.address),
+        place=place,
+    )
+
+
+def _units(printed: PrintedUnit | None) -> tuple[CountedUnit, ...]:
+    if printed is None:
+        return ()
+    # The version's id is LEVEL/CODE/VALID_FROM; without one the day is unknown, as it is in such an id.
+    valid_from = "-" if printed.version is None else printed.version.rpartition("/")[2]
+    return (CountedUnit(level=printed.level, code=printed.code, valid_from=valid_from),)

@@ -80,7 +80,7 @@ class Succession:
 
     def place(self, span: Span, as_of: date, horizon: date) -> Place:
         """Show a version as of a day: parent and province as they are then, the last day if known by the horizon."""
-        above = self._parent(span, as_of, horizon)
+        above = self.parent(span, as_of, horizon)
         parent = span.version.parent
         return Place(
             level=span.version.level,
@@ -172,7 +172,7 @@ class Succession:
         ordered = sorted(spans, key=lambda span: (span.version.key, span.starts, span.version.name))
         return tuple(self.place(span, on, horizon) for span in ordered)
 
-    def _parent(self, span: Span, as_of: date, horizon: date) -> Span | None:
+    def parent(self, span: Span, as_of: date, horizon: date) -> Span | None:
         """Return the parent as it is on a day: the one in force when the version began, followed while it is one."""
         parent = span.version.parent
         if parent is None:
@@ -195,7 +195,7 @@ class Succession:
             parent = span.version.parent
             if span.version.level == PROVINCE or parent is None:
                 return span.version.code
-            above = self._parent(span, as_of, horizon)
+            above = self.parent(span, as_of, horizon)
             if above is None:
                 return parent.code if parent.level == PROVINCE else None
             span = above

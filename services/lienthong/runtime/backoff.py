@@ -48,4 +48,9 @@ class Backoff:
             before_sleep=heard,
             reraise=True,
         )
-        return await retrying(call)
+
+        async def attempt() -> T:
+            # tenacity awaits coroutine functions alone, so a lambda that returns a coroutine needs this one.
+            return await call()
+
+        return await retrying(attempt)

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import dataclasses
 import fcntl
+import functools
 import os
 import shutil
 import subprocess
@@ -174,8 +175,8 @@ class EmbeddedServer:
 
     def alive(self) -> bool:
         """Say whether the process still runs; it may be loading and not answering yet."""
-        if self._child is not None and self._child.poll() is not None:
-            return False
+        if self._child is not None:
+            return self._child.poll() is None
         return self._identity is not None and processes.alive(self._identity)
 
     async def start(self) -> Start:
@@ -190,15 +191,15 @@ class EmbeddedServer:
         """
         if self._child is not None:
             self._child.poll()
-        orphan = find_orphan(self.spec)
-        if orphan is not None and self._matches() and await self._answers(orphan, PING_TIMEOUT_S):
-            self._identity = orphan
+        self._child, self._identity = None, find_orphan(self.spec)
+        orphan = self._identity
+        if orphan is not None and self._matches() and await self._answers(PING_TIMEOUT_S):
             orphan.remember(self.spec.identity_file)
             return "adopted"
         if orphan is not None:
             await processes.stop(orphan, STOP_TIMEOUT_S)
         self._spawn(await self._claim())
-        if not await self._answers(self._known(), START_TIMEOUT_S):
+        if not await self._answers(START_TIMEOUT_S):
             await self.stop()
             raise ServerSilent(self.spec)
         return "started" if orphan is None else "replaced"
@@ -209,14 +210,12 @@ class EmbeddedServer:
         SIGTERM makes a server flush and fsync its append-only file; SIGKILL follows if it does not end, and loses
         nothing that was acknowledged under `always`.
         """
-        if self._identity is not None:
-            await processes.stop(self._identity, STOP_TIMEOUT_S, self._child)
+        if self._child is not None:
+            await processes.stop_child(self._child, STOP_TIMEOUT_S)
+        elif self._identity is not None:
+            await processes.stop(self._identity, STOP_TIMEOUT_S)
         self._identity = self._child = None
         self.spec.identity_file.unlink(missing_ok=True)
-
-    def _known(self) -> ProcessIdentity:
-        assert self._identity is not None, "a server is spawned or adopted first"  # noqa: S101  # an invariant
-        return self._identity
 
     def _matches(self) -> bool:
         try:
@@ -259,7 +258,7 @@ class EmbeddedServer:
                 env={"LC_ALL": "C", **spec.environment},
                 pass_fds=(claim,),
                 start_new_session=True,
-                preexec_fn=processes.die_with_parent if spec.die_with_parent else None,  # noqa: PLW1509  # one system call, bound before the fork
+                preexec_fn=functools.partial(processes.die_with_parent, os.getpid()) if spec.die_with_parent else None,  # noqa: PLW1509  # one system call, bound before the fork
             )
         finally:
             os.close(claim)
@@ -267,11 +266,9 @@ class EmbeddedServer:
         if self._identity is not None:
             self._identity.remember(spec.identity_file)
 
-    async def _answers(self, identity: ProcessIdentity, timeout_s: float) -> bool:
+    async def _answers(self, timeout_s: float) -> bool:
         deadline = time.monotonic() + timeout_s
-        while time.monotonic() < deadline and processes.alive(identity):
-            if self._child is not None and self._child.poll() is not None:
-                return False
+        while time.monotonic() < deadline and self.alive():
             if await asyncio.to_thread(_serves, self.spec):
                 return True
             await asyncio.sleep(POLL_INTERVAL_S)

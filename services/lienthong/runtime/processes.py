@@ -3,10 +3,12 @@
 import asyncio
 import ctypes
 import json
+import os
 import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
@@ -79,16 +81,19 @@ def find(argument: str) -> ProcessIdentity | None:
     return None
 
 
-async def stop(identity: ProcessIdentity, timeout_s: float, child: subprocess.Popen[bytes] | None = None) -> None:
-    """Ask the process to end, end it after `timeout_s`, and return when it is gone.
-
-    `child` is given where the process is our own, so that it is reaped.
-    """
+async def stop(identity: ProcessIdentity, timeout_s: float) -> None:
+    """Ask a process that is no child of ours to end, end it after `timeout_s`, and return when it is gone."""
     for sign, patience_s in ((signal.SIGTERM, timeout_s), (signal.SIGKILL, KILL_TIMEOUT_S)):
-        if not _signal(identity, sign) or await _gone(identity, patience_s, child):
-            break
-    if child is not None:
-        child.poll()
+        if not _signal(identity, sign) or await _came_true(lambda: not alive(identity), patience_s):
+            return
+
+
+async def stop_child(child: subprocess.Popen[bytes], timeout_s: float) -> None:
+    """Stop our own child likewise and reap it; its id cannot pass to a stranger before that."""
+    for end, patience_s in ((child.terminate, timeout_s), (child.kill, KILL_TIMEOUT_S)):
+        end()
+        if await _came_true(lambda: child.poll() is not None, patience_s):
+            return
 
 
 def _signal(identity: ProcessIdentity, sign: signal.Signals) -> bool:
@@ -103,21 +108,22 @@ def _signal(identity: ProcessIdentity, sign: signal.Signals) -> bool:
     return True
 
 
-async def _gone(identity: ProcessIdentity, timeout_s: float, child: subprocess.Popen[bytes] | None) -> bool:
+async def _came_true(condition: Callable[[], bool], timeout_s: float) -> bool:
     deadline = time.monotonic() + timeout_s
     while time.monotonic() < deadline:
-        if child is not None and child.poll() is not None:
-            return True
-        if not alive(identity):
+        if condition():
             return True
         await asyncio.sleep(POLL_INTERVAL_S)
     return False
 
 
-def die_with_parent() -> None:
+def die_with_parent(parent: int) -> None:
     """Ask the kernel to end the calling process when its parent ends; called between fork and exec.
 
-    Without prctl (not Linux) a child whose parent was killed lives on and is found by its lock instead.
+    A parent that ended before the kernel was asked is noticed by the child having another one. Without prctl (not
+    Linux) a child whose parent was killed lives on; a server is then found by its lock.
     """
     if _prctl is not None:
         _prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
+        if os.getppid() != parent:
+            os._exit(1)

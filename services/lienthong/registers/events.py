@@ -10,13 +10,15 @@ RECORDED_AT = "2025-08-01T00:00:00+07:00"
 
 _ID_DIGITS = 32  # half of a SHA-256 in hexadecimal: no two facts of a register will share it
 
+_REGISTERS = {"facility": "facilities", "territory": "territory", "table": "rules", "guidance": "rules"}
+
 Data = dict[str, Any]
 Fact = tuple[str, Data]  # type and data
 
 
 def event_line(kind: str, data: Data) -> str:
     """Return one event as a line without its end; the event's id follows from the fact's canonical bytes."""
-    register = "facilities" if kind.startswith("facility.") else "territory"
+    register = _REGISTERS[kind.partition(".")[0]]
     return _json(
         {
             "specversion": "1.0",

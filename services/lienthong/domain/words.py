@@ -72,8 +72,8 @@ NOTICES: dict[str, Words] = {
     ),
     "not_started": Words("Thẻ có giá trị từ ngày {date}.", "The card is valid from {date}."),
     "new_card": Words(
-        "Đã cấp thẻ mới, giá trị {from}–{to}. Dùng thẻ mới từ {from}; trước đó dùng thẻ cũ nếu còn hạn.",
-        "New card valid {from}–{to}. Use it from {from}; until then the old one if in force.",
+        "Đã cấp thẻ mới, giá trị {first}–{last}. Dùng thẻ mới từ {first}; trước đó dùng thẻ cũ nếu còn hạn.",
+        "New card valid {first}–{last}. Use it from {first}; until then the old one if in force.",
     ),
     "ended_in_treatment": Words(
         "Thẻ hết hạn {date} trong đợt điều trị. Quỹ thanh toán đến khi ra viện, chậm nhất {until}. Nhắc gia hạn.",

@@ -67,7 +67,9 @@ def unpack(number: str, packed: bytes) -> CardFact:
 
 
 def revision_of(packed: bytes) -> int:
-    """Return the fact's revision without reading the rest."""
+    """Return the fact's revision without reading the rest, or raise `UnreadableRecord`."""
+    if not packed:
+        raise UnreadableRecord(None)
     return Reader(packed, 1).varint()
 
 

@@ -4,11 +4,10 @@
 -- from the key of its state, so that a cell lives in one slot. Numbers and buckets arrive in blobs of fixed layout:
 -- one argument for a whole batch costs its sender a fraction of an argument for each field.
 
-local byte, sub, concat = string.byte, string.sub, table.concat
 local BUCKETS_AN_UNLINK = 500
 
 -- '{1.7}state' -> '{1.7}'
-local function base_of(state) return sub(state, 1, -6) end
+local function base_of(state) return string.sub(state, 1, -6) end
 
 -- The record of a number; '' in its bucket says that it is too long for one and has a key of its own.
 -- A marker without its key is damage: '' is returned, which no record is.
@@ -22,11 +21,11 @@ end
 local function records_of(base, blob)
   local found = {}
   for at = 1, #blob, 7 do
-    local high, low = byte(blob, at, at + 1)
-    local record = record_of(base, high * 256 + low, sub(blob, at + 2, at + 6))
+    local high, low = string.byte(blob, at, at + 1)
+    local record = record_of(base, high * 256 + low, string.sub(blob, at + 2, at + 6))
     if record then found[#found + 1] = struct.pack('>I4I4', (at - 1) / 7, #record) .. record end
   end
-  return concat(found)
+  return table.concat(found)
 end
 
 -- KEYS state  ARGV buckets
@@ -43,53 +42,53 @@ local function open(keys, args)
     end
     redis.call('UNLINK', unpack(names))
   end
-  redis.call('HSET', state, 'position', '0', 'facts', '0', 'state_digest', string.rep('\0', 32),
-    'facts_digest', string.rep('\0', 32), 'buckets', args[1], 'incomplete', '1')
+  redis.call('HSET', state, 'position', '0', 'facts', '0', 'digest', string.rep('\0', 32),
+    'buckets', args[1], 'incomplete', '1')
   return 1
 end
 
 -- KEYS state  ARGV numbers (blob)
--- Reply {position, facts, state digest, facts digest, records}, the position false where there is no state.
+-- Reply {position, facts, digest, records}, the first three nil where there is no state.
 local function old(keys, args)
-  local state = redis.call('HMGET', keys[1], 'position', 'facts', 'state_digest', 'facts_digest')
-  state[5] = records_of(base_of(keys[1]), args[1])
+  local state = redis.call('HMGET', keys[1], 'position', 'facts', 'digest')
+  state[4] = records_of(base_of(keys[1]), args[1])
   return state
 end
 
--- KEYS state  ARGV expected position, next position, facts, state digest, facts digest, records
+-- KEYS state  ARGV expected position, next position, facts, digest, records
 -- A record is (bucket 2 bytes, the highest bit: it had a key of its own; number 5; size 1; bytes), where size 0 says
 -- that (size 4; bytes) follow and the record is too long for a bucket.
 -- Reply {1, next position} | {0, stored position or ''}: only the one who knows the position writes, and moves it.
 local function write(keys, args)
-  local state, blob = keys[1], args[6]
+  local state, blob = keys[1], args[5]
   local position = redis.call('HGET', state, 'position')
   if position ~= args[1] then return {0, position or ''} end
   local base, at, size = base_of(state), 1, #blob
   while at <= size do
-    local high, low = byte(blob, at, at + 1)
-    local number, length = sub(blob, at + 2, at + 6), byte(blob, at + 7)
+    local high, low = string.byte(blob, at, at + 1)
+    local number, length = string.sub(blob, at + 2, at + 6), string.byte(blob, at + 7)
     local was_long = high >= 128
     if was_long then high = high - 128 end
     local bucket = base .. 'b' .. (high * 256 + low)
     at = at + 8
     if length > 0 then
-      redis.call('HSET', bucket, number, sub(blob, at, at + length - 1))
+      redis.call('HSET', bucket, number, string.sub(blob, at, at + length - 1))
       if was_long then redis.call('UNLINK', base .. 'r' .. number) end
     else
       length = struct.unpack('>I4', blob, at)
       at = at + 4
-      redis.call('SET', base .. 'r' .. number, sub(blob, at, at + length - 1))
+      redis.call('SET', base .. 'r' .. number, string.sub(blob, at, at + length - 1))
       redis.call('HSET', bucket, number, '')
     end
     at = at + length
   end
-  redis.call('HSET', state, 'position', args[2], 'facts', args[3], 'state_digest', args[4], 'facts_digest', args[5])
+  redis.call('HSET', state, 'position', args[2], 'facts', args[3], 'digest', args[4])
   return {1, args[2]}
 end
 
 local function holds(numbers, number)
   for at = 1, #numbers, 5 do
-    if sub(numbers, at, at + 4) == number then return true end
+    if string.sub(numbers, at, at + 4) == number then return true end
   end
   return false
 end
@@ -103,8 +102,8 @@ local function index(keys, args)
   if position < from then return {0, position} end
   if position >= to then return {1, position} end
   for at = 1, #blob, 12 do
-    local high, low = byte(blob, at, at + 1)
-    local bucket, citizen, number = base .. 'b' .. (high * 256 + low), sub(blob, at + 2, at + 6), sub(blob, at + 7, at + 11)
+    local high, low = string.byte(blob, at, at + 1)
+    local bucket, citizen, number = base .. 'b' .. (high * 256 + low), string.sub(blob, at + 2, at + 6), string.sub(blob, at + 7, at + 11)
     local numbers = redis.call('HGET', bucket, citizen)
     if not numbers then
       redis.call('HSET', bucket, citizen, number)
@@ -116,11 +115,11 @@ local function index(keys, args)
   return {1, to}
 end
 
--- KEYS state  ARGV facts, state digest, facts digest, expected position
+-- KEYS state  ARGV facts, digest, expected position
 -- Replaces sums that do not agree with the records, while nothing else has moved the cell. Reply 1 | 0.
 local function recount(keys, args)
-  if redis.call('HGET', keys[1], 'position') ~= args[4] then return 0 end
-  redis.call('HSET', keys[1], 'facts', args[1], 'state_digest', args[2], 'facts_digest', args[3])
+  if redis.call('HGET', keys[1], 'position') ~= args[3] then return 0 end
+  redis.call('HSET', keys[1], 'facts', args[1], 'digest', args[2])
   return 1
 end
 
@@ -147,7 +146,7 @@ end
 local function read(keys, args)
   local state = redis.call('HMGET', keys[1], 'position', 'caught_up_at', 'incomplete', 'buckets')
   for i = 1, 4 do state[i] = state[i] or '-' end
-  return concat(state, ' ') .. '\n' .. records_of(base_of(keys[1]), args[1])
+  return table.concat(state, ' ') .. '\n' .. records_of(base_of(keys[1]), args[1])
 end
 
 -- KEYS state of an index cell  ARGV cells of cards, citizen IDs (blob of bucket 2 bytes, citizen ID 5)
@@ -157,7 +156,7 @@ local function candidates(keys, args)
   for cell = 0, tonumber(args[1]) - 1 do fields[#fields + 1] = 'pos:' .. cell end
   local state = redis.call('HMGET', keys[1], unpack(fields))
   for i = 1, #fields do state[i] = state[i] or '-' end
-  return concat(state, ' ') .. '\n' .. records_of(base_of(keys[1]), args[2])
+  return table.concat(state, ' ') .. '\n' .. records_of(base_of(keys[1]), args[2])
 end
 
 -- KEYS stream  ARGV id of the entry before, id, batch

@@ -1,0 +1,130 @@
+"""Where a card stands in the projection: cells, buckets, the names of keys, and the bytes sent to the Functions.
+
+A number is spread over buckets by multiplying it with 2^64 divided by the golden ratio and taking the highest bits:
+that spreads both runs of neighbouring numbers, as a register issues them, and a sparse sample of them evenly.
+"""
+
+import struct
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Final
+
+#: Cells of the citizen-ID index, whatever the number of cells of cards.
+INDEX_CELLS: Final = 16
+#: With 16 cells of cards a million cards come to 61 a bucket, and a bucket of that size stays one allocation.
+BUCKETS: Final = 1024
+#: The longest value that a bucket takes without being unpacked (`hash-max-listpack-value`).
+RECORD_BYTES_MAX: Final = 255
+DIGEST_MODULUS: Final = 1 << 256
+DIGEST_BYTES: Final = 32
+
+_GOLDEN = 0x9E37_79B9_7F4A_7C15
+_MASK = (1 << 64) - 1
+_HALF = 32
+_LOW = (1 << _HALF) - 1
+_WAS_LONG = 0x8000
+_KEY = struct.Struct(">H5s")
+_ENTRY = struct.Struct(">H5s5s")
+_SHORT = struct.Struct(">H5sB")
+_LONG = struct.Struct(">H5sBI")
+_FOUND = struct.Struct(">II")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CellState:
+    """What a cell says of itself; `position` is None where the cell does not exist.
+
+    `digest` is the sum modulo 2^256 of the SHA-256 of its winning facts (messages.md), `facts` their count.
+    `caught_up_at_ms` is the last moment (Unix time) at which nothing of the stream was missing.
+    """
+
+    position: int | None
+    facts: int
+    digest: int
+    caught_up_at_ms: int | None
+    complete: bool
+
+
+class Keys:
+    """The names of one generation's keys; the part in braces keeps a cell in one slot of a cluster."""
+
+    def __init__(self, generation: int) -> None:
+        self._generation = generation
+
+    def state(self, cell: int) -> str:
+        """Return the state of a cell of cards; its other keys are derived from this name."""
+        return f"{{{self._generation}.{cell}}}state"
+
+    def bucket(self, cell: int, bucket: int) -> str:
+        """Return a bucket of a cell of cards."""
+        return f"{{{self._generation}.{cell}}}b{bucket}"
+
+    def index_state(self, cell: int) -> str:
+        """Return the state of a cell of the citizen-ID index."""
+        return f"{{{self._generation}.i{cell}}}state"
+
+    def mirror(self) -> str:
+        """Return the stream of accepted batches of the register."""
+        return f"{{{self._generation}.register}}batches"
+
+    def mirror_state(self) -> str:
+        """Return how far the register's stream has been read."""
+        return f"{{{self._generation}.register}}state"
+
+
+def key_of(number: str) -> bytes:
+    """Return the five bytes of an insurance number (10 digits) or a citizen ID (12 digits)."""
+    return int(number).to_bytes(5, "big")
+
+
+def insurance_number(key: bytes) -> str:
+    """Return the insurance number of five bytes."""
+    return f"{int.from_bytes(key, 'big'):010d}"
+
+
+def bucket_of(key: bytes, buckets: int) -> int:
+    """Return the bucket of an insurance number in its cell."""
+    return ((int.from_bytes(key, "big") * _GOLDEN & _MASK) >> _HALF) * buckets >> _HALF
+
+
+def index_cell_of(key: bytes) -> int:
+    """Return the index cell of a citizen ID."""
+    return ((int.from_bytes(key, "big") * _GOLDEN & _MASK) >> _HALF) * INDEX_CELLS >> _HALF
+
+
+def index_bucket_of(key: bytes, buckets: int) -> int:
+    """Return the bucket of a citizen ID in its index cell, from other bits than chose the cell."""
+    return (int.from_bytes(key, "big") * _GOLDEN & _LOW) * buckets >> _HALF
+
+
+def keys_blob(keys: list[bytes], buckets: int) -> bytes:
+    """Return the insurance numbers to read, as the Functions `old` and `read` take them."""
+    return b"".join([_KEY.pack(bucket_of(key, buckets), key) for key in keys])
+
+
+def citizen_blob(keys: list[bytes], buckets: int) -> bytes:
+    """Return the citizen IDs to read, as the Function `candidates` takes them."""
+    return b"".join([_KEY.pack(index_bucket_of(key, buckets), key) for key in keys])
+
+
+def index_entry(citizen: bytes, number: bytes, buckets: int) -> bytes:
+    """Return one candidate, as the Function `index` takes it."""
+    return _ENTRY.pack(index_bucket_of(citizen, buckets), citizen, number)
+
+
+def record_entry(key: bytes, packed: bytes, buckets: int, *, was_long: bool) -> bytes:
+    """Return one record to write, as the Function `write` takes it; `was_long` frees the key it had before."""
+    bucket = bucket_of(key, buckets) | (_WAS_LONG if was_long else 0)
+    if len(packed) <= RECORD_BYTES_MAX:
+        return _SHORT.pack(bucket, key, len(packed)) + packed
+    return _LONG.pack(bucket, key, 0, len(packed)) + packed
+
+
+def found(blob: bytes) -> Iterator[tuple[int, bytes]]:
+    """Yield (index of what was asked for, record) of a Function's answer."""
+    at, size = 0, len(blob)
+    while at < size:
+        index, length = _FOUND.unpack_from(blob, at)
+        at += _FOUND.size
+        yield index, blob[at : at + length]
+        at += length

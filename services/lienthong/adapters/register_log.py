@@ -1,0 +1,99 @@
+"""Reads the register's stream: which facts each batch brought, and which seals stand."""
+
+from lienthong.adapters.event_log import Entry, EventLog, Recreated, Trimmed
+from lienthong.adapters.registers import fact_of
+from lienthong.adapters.wire import Event, Refusal, RefusalCode, decode
+from lienthong.domain.facts import ANNULLED, FAMILY_OF
+from lienthong.domain.register import Register
+from lienthong.domain.seals import RefusedSeal, Seal, SealedBatch, SealLog
+from lienthong_schemas.batches import BatchSealed
+from lienthong_schemas.streams import REGISTER
+
+#: Entries fetched in one read: facts are some 400 bytes each.
+_READ = 2_000
+
+_WITHOUT_BATCH = Refusal(
+    code=RefusalCode.INVALID_ENVELOPE, message="is a fact of no batch, which nothing could ever seal", path="batchid"
+)
+
+
+class RegisterGap(Exception):
+    """The register's stream does not hold what comes next; nothing after it may be used."""
+
+    def __init__(self, expected: int, found: int) -> None:
+        super().__init__(f"the register's stream goes on at offset {found}, but {expected} comes next")
+        self.expected = expected
+        self.found = found
+
+
+class RegisterLog:
+    """Takes the entries of the stream in their order, from the first; every reader comes to the same batches."""
+
+    def __init__(self) -> None:
+        self.position = 0
+        self._seals = SealLog()
+
+    @property
+    def last_batch(self) -> str | None:
+        """The last accepted batch, on which the next seal must stand."""
+        return self._seals.last_batch
+
+    def take(self, entry: Entry) -> SealedBatch | RefusedSeal | Refusal | None:
+        """Read the next entry: the batch that it seals, a seal that does not stand, what cannot be read, or nothing.
+
+        An entry that was taken before gives nothing. Raises `RegisterGap` where one is missing before this.
+        """
+        if entry.offset < self.position:
+            return None
+        if entry.offset > self.position:
+            raise RegisterGap(self.position, entry.offset)
+        self.position = entry.offset + 1
+        event = decode(entry.value, REGISTER)
+        if isinstance(event, Refusal):
+            return event
+        if isinstance(event.message, BatchSealed):
+            return self._seals.seal(_seal(event.message, self.position))
+        return self._fact(event)
+
+    def _fact(self, event: Event) -> Refusal | None:
+        if event.type not in FAMILY_OF and event.type != ANNULLED:
+            return None
+        if event.envelope.batchid is None:
+            return _WITHOUT_BATCH
+        self._seals.add(event.envelope.batchid, fact_of(event.type, event.data))
+        return None
+
+
+def _seal(message: BatchSealed, position: int) -> Seal:
+    return Seal(
+        batch_id=message.batch_id,
+        base=message.base,
+        count=message.count,
+        digest=message.digest,
+        name=message.name,
+        position=position,
+    )
+
+
+class RegisterReader:
+    """Folds the register as the log holds it; each refresh reads only what is new."""
+
+    def __init__(self, log: EventLog) -> None:
+        self._log = log
+        self._reading = RegisterLog()
+        self._register = Register.empty()
+
+    async def refresh(self) -> Register:
+        """Return the register of now. Raises `RegisterGap` and the client's connection errors."""
+        while True:
+            found = await self._log.read(REGISTER.name, 0, self._reading.position, _READ)
+            if isinstance(found, Trimmed):
+                raise RegisterGap(self._reading.position, found.first)
+            if isinstance(found, Recreated):
+                raise RegisterGap(self._reading.position, found.end)
+            if not found:
+                return self._register
+            for entry in found:
+                taken = self._reading.take(entry)
+                if isinstance(taken, SealedBatch):
+                    self._register = self._register.with_batch(taken)

@@ -28,7 +28,7 @@ from lienthong.domain.outcome_notices import closing_notices, outcome_notices, p
 from lienthong.domain.places import PlaceToday, address_today, facility_here, registered_place_today
 from lienthong.domain.question import Question
 from lienthong.domain.register import Register
-from lienthong.domain.register_view import RegisterView, view_of
+from lienthong.domain.register_view import RegisterDay, view_of
 from lienthong.domain.succession import Step
 from lienthong.domain.verdict import Reason, Verdict, judge
 
@@ -74,27 +74,27 @@ def decide(
 
 def compose(verdict: Verdict, question: Question, freshness: Freshness, register: Register, stamp: Stamp) -> Decision:
     """Write a verdict out as the answer: what may be shown, what the places are today, and the notices."""
-    view, on = view_of(register), question.on
-    here = facility_here(view, question.facility_code, on)
-    address = _address(view, verdict, on)
-    place = _registered_place(view, verdict, on)
+    day = view_of(register).day(question.on)
+    here = facility_here(day, question.facility_code)
+    address = _address(day, verdict)
+    place = _registered_place(day, verdict)
     places = [each for each in (address, place) if each is not None]
-    payable_until = _payable_until(view, verdict)
-    illustrative = here.illustrative or view.illustrative_rules(on) or any(each.illustrative for each in places)
-    level = _benefit(view, verdict.period, on).level if verdict.period is not None else None
+    payable_until = _payable_until(day, verdict)
+    illustrative = here.illustrative or day.illustrative or any(each.illustrative for each in places)
+    level = _benefit(day, verdict.period).level if verdict.period is not None else None
     notices = [
-        *outcome_notices(view, verdict, question, freshness, payable_until),
-        *presentation_notices(view, question, level),
+        *outcome_notices(day, verdict, question, freshness, payable_until),
+        *presentation_notices(day, question, level),
         *(notice for each in places for notice in each.notices),
         *here.notices,
-        *closing_notices(view.notices(on), verdict.outcome, illustrative=illustrative),
+        *closing_notices(day.notices, verdict.outcome, illustrative=illustrative),
     ]
     return Decision(
         decision_id=stamp.decision_id,
         outcome=verdict.outcome,
         decided_at=stamp.decided_at,
-        on=on,
-        card=None if verdict.card is None else _shown_card(view, verdict, verdict.card, on),
+        on=day.on,
+        card=None if verdict.card is None else _shown_card(day, verdict, verdict.card),
         address=None if address is None else address.shown,
         registered_place=None if place is None else place.shown,
         payment_here=here.payment,
@@ -114,30 +114,30 @@ def freshness_of(finding: Finding) -> Freshness:
     return finding.freshness
 
 
-def _address(view: RegisterView, verdict: Verdict, on: date) -> PlaceToday | None:
+def _address(day: RegisterDay, verdict: Verdict) -> PlaceToday | None:
     if verdict.card is None or verdict.card.address is None:
         return None
-    return address_today(view, verdict.card.address, on)
+    return address_today(day, verdict.card.address)
 
 
-def _registered_place(view: RegisterView, verdict: Verdict, on: date) -> PlaceToday | None:
+def _registered_place(day: RegisterDay, verdict: Verdict) -> PlaceToday | None:
     """Take the place of the period that answers, or of the one to come where none had started."""
     period = verdict.period or verdict.next_period
     if verdict.card is None or period is None or period.registered_place is None:
         return None
-    return registered_place_today(view, period.registered_place, on)
+    return registered_place_today(day, period.registered_place)
 
 
-def _payable_until(view: RegisterView, verdict: Verdict) -> date | None:
+def _payable_until(day: RegisterDay, verdict: Verdict) -> date | None:
     """Return the last payable day of a card that ended during treatment, None where no table gives the days."""
     last_day = verdict.last_day
     if verdict.reason is not Reason.ENDED_IN_TREATMENT or last_day is None:
         return None
-    days = extension_days(view.tables, last_day)
+    days = extension_days(day.tables, day.on)
     return None if days is None else date.fromordinal(min(last_day.toordinal() + days, date.max.toordinal()))
 
 
-def _shown_card(view: RegisterView, verdict: Verdict, card: Card, on: date) -> ShownCard:
+def _shown_card(day: RegisterDay, verdict: Verdict, card: Card) -> ShownCard:
     holder, period = card.holder, verdict.period
     shown_holder = None
     if verdict.holder_matched:
@@ -145,13 +145,13 @@ def _shown_card(view: RegisterView, verdict: Verdict, card: Card, on: date) -> S
     return ShownCard(
         number=mask(card.number if period is None else period.number),
         holder=shown_holder,
-        period=None if period is None else _shown_period(view, period, on),
-        next_period=None if verdict.next_period is None else _shown_period(view, verdict.next_period, on),
+        period=None if period is None else _shown_period(day, period),
+        next_period=None if verdict.next_period is None else _shown_period(day, verdict.next_period),
     )
 
 
-def _shown_period(view: RegisterView, period: Period, on: date) -> ShownPeriod:
-    level, share_percent = _benefit(view, period, on)
+def _shown_period(day: RegisterDay, period: Period) -> ShownPeriod:
+    level, share_percent = _benefit(day, period)
     return ShownPeriod(
         valid_from=period.valid_from,
         valid_to=period.valid_to,
@@ -161,12 +161,13 @@ def _shown_period(view: RegisterView, period: Period, on: date) -> ShownPeriod:
     )
 
 
-def _benefit(view: RegisterView, period: Period, on: date) -> Benefit:
+def _benefit(day: RegisterDay, period: Period) -> Benefit:
     """Return the level on the service day, or on the nearest day of a period that lies before or after it."""
     last = period.last_day()
-    day = max(period.valid_from, on if last is None else min(last, on))
-    key = ("benefit", period.group, period.benefit_level, day)
-    return view.remember(key, lambda: benefit(view.tables, period.group, period.benefit_level, day))
+    on = max(period.valid_from, day.on if last is None else min(last, day.on))
+    if on == day.on:
+        return day.benefit(period.group, period.benefit_level)
+    return benefit(day.tables, period.group, period.benefit_level, on)
 
 
 def _proof(places: list[PlaceToday]) -> tuple[Step, ...]:

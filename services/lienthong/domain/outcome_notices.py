@@ -9,7 +9,7 @@ from lienthong.domain.card import Period
 from lienthong.domain.faults import WARNING_SENTENCES, WarningCode
 from lienthong.domain.notices import Notices, Said, said_day, said_time
 from lienthong.domain.question import CitizenPresented, Malformed, NumberPresented, Question
-from lienthong.domain.register_view import RegisterView
+from lienthong.domain.register_view import RegisterDay
 from lienthong.domain.verdict import Reason, Verdict
 
 _ISSUERS = {
@@ -39,10 +39,10 @@ _CODES = {
 
 
 def outcome_notices(
-    view: RegisterView, verdict: Verdict, question: Question, freshness: Freshness, payable_until: date | None
+    day: RegisterDay, verdict: Verdict, question: Question, freshness: Freshness, payable_until: date | None
 ) -> Iterator[Notice]:
     """Say why the outcome is what it is; nothing is said of a card that is simply in force."""
-    notices, reason, presented = view.notices(question.on), verdict.reason, question.presented
+    notices, reason, presented = day.notices, verdict.reason, question.presented
     if isinstance(presented, Malformed):
         yield _malformed(presented)
     elif reason is Reason.NO_RECORD:
@@ -50,7 +50,7 @@ def outcome_notices(
     elif reason in _ISSUERS:
         yield notices.write("issuer_armed_forces", issuer=_ISSUERS[reason])
     elif reason is Reason.ENDED_IN_TREATMENT:
-        yield from _ended_in_treatment(view, verdict, question.on, payable_until)
+        yield from _ended_in_treatment(day, verdict, payable_until)
     elif reason is Reason.NOT_STARTED:
         first = verdict.next_period.valid_from if verdict.next_period else None
         yield notices.write("not_started", date=said_day(first))
@@ -64,7 +64,7 @@ def outcome_notices(
         yield notices.write("several_cards")
 
 
-def presentation_notices(view: RegisterView, question: Question, level: int | None) -> Iterator[Notice]:
+def presentation_notices(day: RegisterDay, question: Question, level: int | None) -> Iterator[Notice]:
     """Pass on what reading the presentation warned of, and that printed characters are behind the law's tables.
 
     `level` is the one that counts on the day. A stale digit gives 000 and this notice, never 052 or 053.
@@ -74,7 +74,7 @@ def presentation_notices(view: RegisterView, question: Question, level: int | No
         return
     warnings = dict.fromkeys(presented.warnings)
     if isinstance(presented, NumberPresented) and presented.group is not None:
-        if lacks_group(view.tables, presented.group, question.on):
+        if lacks_group(day.tables, presented.group, day.on):
             warnings[WarningCode.NUMBER_GROUP_UNKNOWN] = None
         if None not in (level, presented.benefit_level) and level != presented.benefit_level:
             warnings[WarningCode.NUMBER_LEVEL_UNEXPECTED] = None
@@ -99,12 +99,12 @@ def _malformed(presented: Malformed) -> Notice:
     return Notice(code=presented.code, vi=presented.vi + vi, en=presented.en + en, document=None)
 
 
-def _ended_in_treatment(view: RegisterView, verdict: Verdict, on: date, payable_until: date | None) -> Iterator[Notice]:
-    notices = view.notices(on)
+def _ended_in_treatment(day: RegisterDay, verdict: Verdict, payable_until: date | None) -> Iterator[Notice]:
+    notices = day.notices
     until = Said("ngày chưa xác định", "a day not on record") if payable_until is None else said_day(payable_until)
-    document = document_of(view.tables, EXTENSION, on)
+    document = document_of(day.tables, EXTENSION, day.on)
     yield notices.write("ended_in_treatment", document, date=said_day(verdict.last_day), until=until)
-    if payable_until is not None and payable_until < on:
+    if payable_until is not None and payable_until < day.on:
         yield notices.write("treatment_payment_over", until=until)
 
 

@@ -1,13 +1,17 @@
-"""One snapshot of the register as answers read it, with what was worked out for one desk remembered for the next."""
+"""One snapshot of the register as answers read it, with what was worked out for one desk remembered for the next.
 
-from collections.abc import Callable, Hashable, Mapping
+Nothing of a snapshot changes, so what was once worked out of it stays true; another snapshot has a view of its own.
+"""
+
+from bisect import bisect_right
+from collections.abc import Callable, Hashable, Iterable, Mapping
 from datetime import date
 from functools import lru_cache
 from typing import Final, TypeVar, cast
 
-from lienthong.domain.benefit import CODE_GRACE, EXTENSION, LEVELS, SHARES
+from lienthong.domain.benefit import CODE_GRACE, EXTENSION, LEVELS, SHARES, Benefit, benefit
 from lienthong.domain.facility import Facilities
-from lienthong.domain.guidance import Guidance, GuidanceDocument, Tables, TableVersion
+from lienthong.domain.guidance import Guidance, Tables
 from lienthong.domain.lineage import Succession
 from lienthong.domain.notices import Notices
 from lienthong.domain.register import Register
@@ -21,75 +25,128 @@ CARD_VALIDITY: Final = "card_validity"
 
 TABLES_USED: Final = (LEVELS, SHARES, EXTENSION, CODE_GRACE, TEXTS)
 
-# About 2 kB each; a desk's cards share communes, facilities and days, a country's fill it and start again.
-_REMEMBERED_MAX: Final = 16_384
+_DAYS_MAX: Final = 64  # service days looked at together: today, and the days of corrections and demonstrations
+_REMEMBERED_MAX: Final = 8_192  # answers of a day, about 3 kB each; a district's desks ask about a few hundred places
 
 Value = TypeVar("Value")
 
 
-class RegisterView:
-    """The four registers of one snapshot; nothing here changes, so what was once worked out stays true."""
+class RegisterDay:
+    """What one snapshot says on one service day: the words, the document on issued cards, and the tables in force.
 
-    __slots__ = ("_remembered", "facilities", "guidance", "tables", "territory")
+    `guidance` is the number of that document, None where none is in force; `illustrative` tells that one of those
+    rules was invented for a demonstration.
+    """
+
+    __slots__ = (
+        "_benefits",
+        "_remembered",
+        "facilities",
+        "guidance",
+        "illustrative",
+        "notices",
+        "on",
+        "tables",
+        "territory",
+        "view",
+    )
+
+    def __init__(self, view: "RegisterView", on: date) -> None:
+        versions = [each for each in (view.tables.version(name, on) for name in TABLES_USED) if each is not None]
+        documents = view.guidance.in_force(CARD_VALIDITY, on)
+        self.view = view
+        self.on = on
+        self.tables = view.tables
+        self.territory = view.territory
+        self.facilities = view.facilities
+        self.guidance = documents[0].number if documents else None
+        self.notices = Notices(_texts(view.tables, on))
+        self.illustrative = any(each.illustrative for each in versions) or any(each.illustrative for each in documents)
+        self._benefits: dict[tuple[str | None, int | None], Benefit] = {}
+        self._remembered: dict[Hashable, object] = {}
+
+    def benefit(self, group: str | None, recorded_level: int | None) -> Benefit:
+        """Return the level and share of a group on this day."""
+        found = self._benefits.get((group, recorded_level))
+        if found is None:
+            found = benefit(self.tables, group, recorded_level, self.on)
+            self._benefits[group, recorded_level] = found
+        return found
+
+    def remember(self, key: Hashable, work_out: Callable[[], Value]) -> Value:
+        """Return what was worked out for the key before, else work it out; a key must tell all that it depends on."""
+        found = self._remembered.get(key)
+        if found is None:
+            if len(self._remembered) >= _REMEMBERED_MAX:
+                self._remembered.clear()
+            found = self._remembered[key] = work_out()
+        return cast("Value", found)
+
+
+class RegisterView:
+    """The four registers of one snapshot, by service day."""
+
+    __slots__ = ("_days", "_turning_days", "facilities", "guidance", "tables", "territory")
 
     def __init__(self, territory: Succession, facilities: Facilities, guidance: Guidance, tables: Tables) -> None:
         self.territory = territory
         self.facilities = facilities
         self.guidance = guidance
         self.tables = tables
-        self._remembered: dict[Hashable, object] = {}
+        self._days: dict[date, RegisterDay] = {}
+        self._turning_days = sorted({*_turning_days(territory), *_turning_days(facilities.succession)})
 
-    def remember(self, key: Hashable, work_out: Callable[[], Value]) -> Value:
-        """Return what was worked out for the key before, else work it out; a key must tell all that it depends on."""
-        found = self._remembered.get(key, _NOTHING)
-        if found is _NOTHING:
-            if len(self._remembered) >= _REMEMBERED_MAX:
-                self._remembered.clear()
-            found = self._remembered[key] = work_out()
-        return cast("Value", found)
+    def day(self, on: date) -> RegisterDay:
+        """Return what the snapshot says on a day."""
+        found = self._days.get(on)
+        if found is None:
+            if len(self._days) >= _DAYS_MAX:
+                del self._days[next(iter(self._days))]
+            found = self._days[on] = RegisterDay(self, on)
+        return found
 
-    def notices(self, on: date) -> Notices:
-        """Return the writer of notices with the words in force on the day."""
-        return self.remember((TEXTS, on), lambda: Notices(self._texts(on)))
+    def as_recorded(self, recorded_on: date | None) -> date | None:
+        """Return the first day that no place on record tells from the one given: both resolve to the same.
 
-    def card_guidance(self, on: date) -> str | None:
-        """Return the number of the document on issued cards that is in force on the day, None where none is."""
-        return self.remember((CARD_VALIDITY, on), lambda: next((each.number for each in self._card_guidance(on)), None))
-
-    def illustrative_rules(self, on: date) -> bool:
-        """Tell whether a table or the guidance on issued cards in force on the day was invented for a demonstration."""
-        return self.remember(("illustrative", on), lambda: self._illustrative_rules(on))
-
-    def table_versions(self, on: date) -> Mapping[str, date]:
-        """Return the day from which each table that answers use is in force, without those that are not."""
-        return self.remember(("versions", on), lambda: {each.name: each.valid_from for each in self._versions(on)})
-
-    def _illustrative_rules(self, on: date) -> bool:
-        tables = any(each.illustrative for each in self._versions(on))
-        return tables or any(each.illustrative for each in self._card_guidance(on))
-
-    def _card_guidance(self, on: date) -> tuple[GuidanceDocument, ...]:
-        return self.guidance.in_force(CARD_VALIDITY, on)
-
-    def _versions(self, on: date) -> list[TableVersion]:
-        versions = (self.tables.version(name, on) for name in TABLES_USED)
-        return [each for each in versions if each is not None]
-
-    def _texts(self, on: date) -> Mapping[str, Words]:
-        published = {}
-        for row in self.tables.rows(TEXTS, on):
-            code, vi, en = row.get("code"), row.get("vi"), row.get("en")
-            if isinstance(code, str) and code in NOTICES and isinstance(vi, str) and isinstance(en, str) and vi and en:
-                published[code] = NOTICES[code]._replace(vi=vi, en=en)
-        return NOTICES | published if published else NOTICES
-
-
-_NOTHING: Final = object()
-
-# Two snapshots: the one in force, and the one a batch would make of it while the gate compares answers.
-_view = lru_cache(maxsize=2)(RegisterView)
+        Cards are recorded on thousands of days, and places turn on a few: the answer for one card serves all others
+        of the same unit that were recorded between the same two turns.
+        """
+        if recorded_on is None:
+            return None
+        turns = bisect_right(self._turning_days, recorded_on)
+        return self._turning_days[turns - 1] if turns else date.min
 
 
 def view_of(register: Register) -> RegisterView:
     """Return the view of a snapshot: the same one each time, for its parts are known by what they are."""
     return _view(register.territory, register.facilities, register.guidance, register.tables)
+
+
+def table_versions(register: Register, on: date) -> Mapping[str, date]:
+    """Return the day from which each table that answers use is in force, without those that are not."""
+    versions = (register.tables.version(name, on) for name in TABLES_USED)
+    return {each.name: each.valid_from for each in versions if each is not None}
+
+
+# Two snapshots: the one in force, and the one a batch would make of it while the gate compares answers.
+_view = lru_cache(maxsize=2)(RegisterView)
+
+
+def _turning_days(succession: Succession) -> Iterable[date]:
+    """Give every day on which a version begins or closes, or a link leaves one."""
+    timeline = succession.timeline
+    for span in timeline.all_spans():
+        yield span.starts
+        if span.closes is not None:
+            yield span.closes
+        yield from (turn.day for turn in timeline.departures(span.version.key))
+
+
+def _texts(tables: Tables, on: date) -> Mapping[str, Words]:
+    """Return the program's words, with those that a table in force on the day replaces."""
+    published = {}
+    for row in tables.rows(TEXTS, on):
+        code, vi, en = row.get("code"), row.get("vi"), row.get("en")
+        if isinstance(code, str) and code in NOTICES and isinstance(vi, str) and isinstance(en, str) and vi and en:
+            published[code] = NOTICES[code]._replace(vi=vi, en=en)
+    return NOTICES | published if published else NOTICES

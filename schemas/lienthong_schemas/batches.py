@@ -7,7 +7,7 @@ from pydantic import Field, model_validator
 from lienthong_schemas.places import Document, RegisterFact
 from lienthong_schemas.vocabulary import Digest, Message, Name, Text, agree
 
-COUNT_MAX = 1_000_000  # A national reorganisation is some 25,000 facts.
+COUNT_MAX = 1_000_000  # The national reorganisation and what stood before it are under 18,000 facts.
 GENERATION_MAX = 2**31 - 1
 
 RegisterFamily = Literal[

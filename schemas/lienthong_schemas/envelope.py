@@ -31,7 +31,7 @@ class Envelope(Strict):
     time: Time
     dataschema: Annotated[str, Field(pattern=r"^urn:lienthong:[a-z_]+\.[a-z_]+:[1-9][0-9]{0,3}$")] | None = None
     batchid: Digest | None = None
-    outboxcell: Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{1,32}$")] | None = None
+    outboxcell: Annotated[str, Field(pattern=r"^[A-Za-z0-9._/-]{1,64}$")] | None = None
     outboxepoch: Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{1,64}$")] | None = None
     outboxseq: Annotated[int, Field(ge=1, le=SEQUENCE_MAX)] | None = None
 

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Literal
 
-EVENT_BYTES_MAX = 65_536  # Any event but an image or a dead letter: the longest register fact has some 40 KB.
+EVENT_BYTES_MAX = 65_536  # Any event but an image or a dead letter: the longest fact that is shipped has under 3 KB.
 DEAD_LETTER_BYTES_MAX = 131_072  # A sealed original of 64 KiB in base64, and its envelope.
 IMAGE_EVENT_BYTES_MAX = 8_388_608  # A sealed image of 5 MiB in base64, and its envelope.
 

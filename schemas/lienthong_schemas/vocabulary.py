@@ -5,8 +5,8 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
-NAME_LENGTH_MAX = 128  # A person's name: the longest seen in public registers is under 60 characters.
-TITLE_LENGTH_MAX = 300  # Names of places and facilities, addresses: the longest of 543 facilities has 150 characters.
+NAME_LENGTH_MAX = 128  # A person's name, a document's number, an id: far above what is usual, and one byte counts it.
+TITLE_LENGTH_MAX = 300  # Names of places and facilities, addresses: the longest of 543 facilities has 71 characters.
 TEXT_LENGTH_MAX = 2000  # A rule or a notice as a desk reads it.
 REVISION_MAX = 2**32 - 1  # Revisions are packed as 32 bits beside every record.
 POSITION_MAX = 2**53 - 1  # The greatest integer that every JSON reader keeps exact (RFC 8785).

@@ -9,12 +9,12 @@ from typing import Any
 from lienthong.adapters import card_layout as L  # noqa: N812  # the layout's names stand in every line below
 
 _COMMON_CODE = re.compile(r"[0-9]{2}[0-9A-Z]{3}", re.ASCII)
-_CITIZEN_ID = re.compile(r"[0-9]{12}", re.ASCII)
 _PROVINCE = re.compile(r"[0-9]{2}", re.ASCII)
 _GROUP = re.compile(r"[A-Z]{2}", re.ASCII)
 _ISO_DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", re.ASCII)
 _ISO_MONTH = re.compile(r"[0-9]{4}-(0[1-9]|1[0-2])", re.ASCII)
 _ISO_YEAR = re.compile(r"[0-9]{4}", re.ASCII)
+_CITIZEN_ID_LENGTH = 12
 _CODE_TEXT_BYTES_MAX = 0x7F
 _FORMS = {L.RECORDED: bytes((L.COMPACT_RECORDED,)), L.WITHDRAWN: bytes((L.COMPACT_WITHDRAWN,))}
 #: How many keys each object has: one more and the compact form would lose it.
@@ -202,6 +202,7 @@ def _province(digits: str) -> bytes:
 
 
 def _citizen_id(citizen_id: str) -> bytes:
-    if _CITIZEN_ID.fullmatch(citizen_id) is None:
+    # Half of what a regular expression costs, on the path of every card.
+    if len(citizen_id) != _CITIZEN_ID_LENGTH or not (citizen_id.isascii() and citizen_id.isdigit()):
         raise UncommonError
     return int(citizen_id).to_bytes(5, "big")

@@ -22,6 +22,8 @@ _GOLDEN = 0x9E37_79B9_7F4A_7C15
 _MASK = (1 << 64) - 1
 _HALF = 32
 _LOW = (1 << _HALF) - 1
+# The constants of murmur2, its seed with the length of an insurance number.
+_M, _R, _SEED_OF_TEN = 0x5BD1_E995, 24, 0x9747_B28C ^ 10
 _WAS_LONG = 0x8000
 _KEY = struct.Struct(">H5s")
 _ENTRY = struct.Struct(">H5s5s")
@@ -80,6 +82,25 @@ def key_of(number: str) -> bytes:
 def insurance_number(key: bytes) -> str:
     """Return the insurance number of five bytes."""
     return f"{int.from_bytes(key, 'big'):010d}"
+
+
+def cell_of(number: str, cells: int) -> int:
+    """Return the cell of an insurance number: murmur2 of its ten characters, as the log partitions by it.
+
+    The same as `event_log.partition_of` at half its cost, written out for this one length: the check that a card
+    stands in its own partition is made for every card.
+    """
+    key = number.encode()
+    words = int.from_bytes(key[:8], "little")
+    mixed = (words & _LOW) * _M & _LOW
+    mixed = (mixed ^ mixed >> _R) * _M & _LOW
+    result = (_SEED_OF_TEN * _M & _LOW) ^ mixed
+    mixed = (words >> _HALF) * _M & _LOW
+    mixed = (mixed ^ mixed >> _R) * _M & _LOW
+    result = (result * _M & _LOW) ^ mixed
+    result = (result ^ key[8] ^ key[9] << 8) * _M & _LOW
+    result = (result ^ result >> 13) * _M & _LOW
+    return ((result ^ result >> 15) & 0x7FFF_FFFF) % cells
 
 
 def bucket_of(key: bytes, buckets: int) -> int:

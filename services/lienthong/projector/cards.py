@@ -8,11 +8,12 @@ import structlog
 
 from lienthong.adapters.card_codec import UnreadableRecord, digest, pack, unpack
 from lienthong.adapters.card_wire import decode_card
-from lienthong.adapters.event_log import Entry, partition_of
+from lienthong.adapters.event_log import Entry
 from lienthong.adapters.projection import Before, Projection, Span, WentBack
 from lienthong.adapters.projection_layout import (
     DIGEST_MODULUS,
     CellState,
+    cell_of,
     index_cell_of,
     index_entry,
     insurance_number,
@@ -56,7 +57,7 @@ def read_batch(entries: Sequence[Entry], partition: int, projection: Projection)
             refused.append((at, fact))
             continue
         data = fact.data
-        if partition_of(data["id"], cells) != partition:
+        if cell_of(data["id"], cells) != partition:
             refused.append((at, _WRONG_PARTITION))
             continue
         key = key_of(data["id"])

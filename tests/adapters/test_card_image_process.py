@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from lienthong.adapters.card_drawing import DrawStyle, draw_card
-from lienthong.adapters.card_image_worker import MEMORY_MAX_BYTES
+from lienthong.adapters.card_image_header import PIXELS_MAX
+from lienthong.adapters.card_image_worker import memory_max_bytes
 from lienthong.adapters.card_images import REFUSALS, CardImageReader, ReaderLimits, ReadPayload
 from tests.support.pictures import card_text, chunk, png
 
@@ -141,11 +142,11 @@ async def test_a_worker_may_write_no_file_and_knows_no_secret(monkeypatch: pytes
     assert "LIENTHONG" not in environment
     hard = {line[:26].strip(): line[26:].split()[1] for line in limits}
     assert hard["Max file size"] == hard["Max core file size"] == "0"
-    assert hard["Max address space"] == str(MEMORY_MAX_BYTES)
+    assert hard["Max address space"] == str(memory_max_bytes(PIXELS_MAX))
 
 
 async def test_bombs_cost_the_worker_little_memory(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("lienthong.adapters.card_images._refusal_before_decoding", lambda _: None)
+    monkeypatch.setattr(CardImageReader, "_refusal_before_decoding", lambda *_: None)
     text = chunk(b"zTXt", b"Comment\x00\x00" + b"not deflate")
     async with CardImageReader(PATIENT) as reader:
         assert isinstance(await reader.read(CARD), ReadPayload)

@@ -55,7 +55,7 @@ def number_of(reading: ImageReading) -> str | None:
 
 
 def screens() -> list[DrawStyle]:
-    """Return 120 styles: every size, rotation, format and mode with every quality, and spoilt ones."""
+    """Return 102 styles: every size, rotation, format and mode with every quality, and spoilt ones."""
     plain = [
         DrawStyle(width=width, height=height, qr_width=share, format=format_, quality=quality, dark=dark)
         for width, height, share in ((360, 720, 0.6), (540, 1100, 0.5), (720, 1440, 0.7), (1080, 1920, 0.3))
@@ -70,7 +70,7 @@ def screens() -> list[DrawStyle]:
     spoilt = [
         replace(POOR, blur=blur, noise=noise, seed=seed, format=format_, error_correction=correction)
         for seed, correction in enumerate(CORRECTIONS)
-        for blur in (0.0, 0.6, 1.2, 1.8)
+        for blur in (0.0, 0.8, 1.6)
         for noise in (0.0, 12.0, 36.0)
         for format_ in (DrawnFormat.PNG, DrawnFormat.JPEG)
     ]
@@ -80,7 +80,7 @@ def screens() -> list[DrawStyle]:
 
 async def test_a_hundred_screenshots_are_read_right_or_asked_for_again() -> None:
     styles = screens()
-    assert len(styles) == 120
+    assert len(styles) == 102
     texts = [card_text(f"00000{number:05}", f"Người Mẫu {number}") for number in range(len(styles))]
     readings = await read(*(draw_card(text, style) for text, style in zip(texts, styles, strict=True)))
     seen = Counter(type(reading).__name__ for reading in readings)
@@ -88,7 +88,7 @@ async def test_a_hundred_screenshots_are_read_right_or_asked_for_again() -> None
         read_right = isinstance(reading, ReadPayload) and reading.text == text
         spoilt = style.blur or style.noise
         assert read_right or (spoilt and isinstance(reading, AskAgain)), style
-    assert seen["ReadPayload"] >= 100, seen
+    assert seen["ReadPayload"] >= 90, seen
 
 
 async def test_a_citizen_id_in_the_app_is_read_with_its_accents() -> None:
@@ -217,3 +217,11 @@ def test_every_sentence_ends_and_says_what_to_do_in_both_languages() -> None:
         assert outcome.vi.endswith(".")
         assert outcome.en.endswith(".")
         assert "ừ chối" not in outcome.vi
+
+
+async def test_the_limits_of_an_image_can_be_set() -> None:
+    limits = ReaderLimits(workers=1, deadline_s=60, bytes_max=20_000, pixels_max=100_000)
+    async with CardImageReader(limits) as reader:
+        assert await reader.read(draw_card(CARD, SCREEN)) == REFUSALS["image_too_many_bytes"]
+        assert await reader.read(png(500, 500)) == REFUSALS["image_too_many_pixels"]
+        assert await reader.read(png(300, 300)) == ASK_AGAIN["no_code"]

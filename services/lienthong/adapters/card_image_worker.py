@@ -1,7 +1,8 @@
 """The process that decodes pictures: it may only read its input and write its answer, and dies of anything it abuses.
 
-Run as `python -m lienthong.adapters.card_image_worker`. Frames on standard input and output are a length of four bytes,
-big-endian, and that many bytes: an image in, one JSON object (`Sight`) out; the first frame out says that it is ready.
+Run as `python -m lienthong.adapters.card_image_worker PIXELS_MAX`. Frames on standard input and output are a length of
+four bytes, big-endian, and that many bytes: an image in, one JSON object (`Sight`) out; the first frame out says that
+it is ready.
 """
 
 import io
@@ -20,9 +21,6 @@ from zxingcpp import Barcode, BarcodeFormat, BarcodeFormats, Binarizer, ErrorTyp
 
 from lienthong.adapters.card_image_header import PIXELS_MAX, ImageFormat
 
-MEMORY_MAX_BYTES: Final = 512 * 1024 * 1024
-"""Address space of the process; the costliest admissible picture was measured at 368 MB."""
-
 LOOKING_S: Final = 1.0
 """No further look at a picture begins after this many seconds; a single one takes 5 ms to 0.6 s."""
 
@@ -33,6 +31,9 @@ _DOUBLED_UP_TO_PIXELS: Final = 4_000_000  # Above this twice the size costs more
 _FORMATS: Final = BarcodeFormats(
     BarcodeFormat.QRCodeModel2
 )  # QRCode alone takes noise for the micro codes that no card bears.
+# Measured: 50 MB before the first image, and up to 16 bytes a pixel while an animated WebP is decoded.
+_MEMORY_BYTES: Final = 112 * 1024 * 1024
+_MEMORY_BYTES_PER_PIXEL: Final = 20
 _PLUGINS: Final = (JpegImagePlugin, PngImagePlugin, WebPImagePlugin)
 
 View = tuple[Image.Image, Binarizer]
@@ -100,10 +101,10 @@ class _Seen:
         return Sight(texts=list(self.read), unread=unread, foreign=len(self.foreign))
 
 
-def see(image: bytes) -> Sight:
+def see(image: bytes, pixels_max: int = PIXELS_MAX) -> Sight:
     """Return what the picture shows; anything that a hostile file provokes is the fault `unreadable`."""
     try:
-        grey = _open_grey(image)
+        grey = _open_grey(image, pixels_max)
         return Sight(fault="pixels") if grey is None else _look(grey)
     except Image.DecompressionBombError:
         return Sight(fault="pixels")
@@ -111,13 +112,13 @@ def see(image: bytes) -> Sight:
         return Sight(fault="unreadable")
 
 
-def _open_grey(image: bytes) -> Image.Image | None:
+def _open_grey(image: bytes, pixels_max: int) -> Image.Image | None:
     """Decode the first frame to grey; None where it has too many pixels.
 
     EXIF is never looked at: a QR is the same code in each of the eight orientations that it can name.
     """
     with Image.open(io.BytesIO(image), formats=[known.value for known in ImageFormat]) as opened:
-        if opened.width * opened.height > PIXELS_MAX:
+        if opened.width * opened.height > pixels_max:
             return None
         opened.draft("L", None)
         grey = opened.convert("L")
@@ -171,12 +172,18 @@ def _box(code: Barcode, view: Image.Image) -> _Box:
     return _Box(left=min(across), top=min(down), right=max(across), bottom=max(down))
 
 
-def confine() -> None:
+def memory_max_bytes(pixels_max: int) -> int:
+    """Return the address space that a worker needs for pictures of so many pixels."""
+    return _MEMORY_BYTES + _MEMORY_BYTES_PER_PIXEL * pixels_max
+
+
+def confine(pixels_max: int) -> None:
     """Take from this process what it could do harm with: memory, files (no write, no core), and time past its images.
 
     A limit of zero bytes a file is how "never written anywhere" is kept even by a decoder that was taken over.
     """
-    resource.setrlimit(resource.RLIMIT_AS, (MEMORY_MAX_BYTES, MEMORY_MAX_BYTES))
+    memory = memory_max_bytes(pixels_max)
+    resource.setrlimit(resource.RLIMIT_AS, (memory, memory))
     resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     Image.preinit()
@@ -208,12 +215,13 @@ def _write_frame(sink: BinaryIO, body: bytes) -> None:
 
 def main() -> None:
     """Answer images until standard input ends, which is also what happens when the parent dies."""
-    confine()
+    pixels_max = int(sys.argv[1])
+    confine(pixels_max)
     source, sink = sys.stdin.buffer, sys.stdout.buffer
     _write_frame(sink, json.dumps(asdict(Sight())).encode())
     while (image := _read_frame(source)) is not None:
         _allow_time()
-        _write_frame(sink, json.dumps(asdict(see(image))).encode())
+        _write_frame(sink, json.dumps(asdict(see(image, pixels_max))).encode())
 
 
 if __name__ == "__main__":

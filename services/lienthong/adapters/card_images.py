@@ -1,29 +1,20 @@
 """Reads the one card QR of a picture (the VssID screenshot) in processes that are confined, timed and thrown away."""
 
 import asyncio
-import contextlib
-import json
-import os
-import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Final, Self
 
 from lienthong.adapters import card_image_header as header
+from lienthong.adapters.card_image_process import WORKER_COMMAND, WorkerFault, WorkerProcess
 from lienthong.domain.presentation import parse_presented
 from lienthong.domain.question import Malformed, Presentation, PresentedKind
 
 IMAGE_MAX_BYTES: Final = 8 * 1024 * 1024
 """Bytes of one image; a lossless screenshot of the largest phone has 3 to 5 MB."""
 
-WORKER_COMMAND: Final = (sys.executable, "-P", "-m", "lienthong.adapters.card_image_worker")
-
-_REPLY_MAX_BYTES: Final = 1024 * 1024
-_START_S: Final = 10.0  # A worker takes 0.15 s to start; on a machine that is only just booting, a multiple of that.
 _GOODBYE_S: Final = 1.0  # What an idle worker gets to end by itself when its input is closed.
-# The worker inherits only what an interpreter needs to find its libraries: no master key, no setting of ours.
-_ENVIRONMENT_KEPT: Final = ("HOME", "LD_LIBRARY_PATH", "PATH", "PYTHONPATH")
 
 
 class RefusalKind(StrEnum):
@@ -97,14 +88,14 @@ REFUSALS: Final = {
         RefusedImage(
             code="image_too_many_bytes",
             kind=RefusalKind.TOO_LARGE,
-            vi="Ảnh lớn hơn 8 MiB. Gửi ảnh chụp màn hình gốc của thẻ.",
-            en="The image is larger than 8 MiB. Send the original screenshot of the card.",
+            vi="Tệp ảnh quá lớn. Gửi ảnh chụp màn hình gốc của thẻ.",
+            en="The image file is too large. Send the original screenshot of the card.",
         ),
         RefusedImage(
             code="image_too_many_pixels",
             kind=RefusalKind.TOO_LARGE,
-            vi="Ảnh có hơn 20 triệu điểm ảnh. Gửi ảnh chụp màn hình gốc của thẻ.",
-            en="The image has more than 20 million pixels. Send the original screenshot of the card.",
+            vi="Ảnh có quá nhiều điểm ảnh. Gửi ảnh chụp màn hình gốc của thẻ.",
+            en="The image has too many pixels. Send the original screenshot of the card.",
         ),
         RefusedImage(
             code="image_heic",
@@ -142,11 +133,14 @@ REFUSALS: Final = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReaderLimits:
-    """How many processes read, how many images may wait for one, and how long each step may take, in seconds.
+    """How large an image may be, how many processes read, how many images may wait, and how long in seconds.
 
-    A worker is replaced after `images_per_worker` images, so that nothing a picture left behind lives long.
+    `command` is called with `pixels_max`, which each worker checks again on what its decoder says. A worker is replaced
+    after `images_per_worker` images, so that nothing a picture left behind lives long.
     """
 
+    bytes_max: int = IMAGE_MAX_BYTES
+    pixels_max: int = header.PIXELS_MAX
     workers: int = 2
     waiting_max: int = 16
     waiting_s: float = 2.0
@@ -163,8 +157,8 @@ class CardImageReader:
 
     def __init__(self, limits: ReaderLimits | None = None) -> None:
         self._limits = limits or ReaderLimits()
-        self._free: asyncio.LifoQueue[_Worker | None] = asyncio.LifoQueue()
-        self._workers: set[_Worker] = set()
+        self._free: asyncio.LifoQueue[WorkerProcess | None] = asyncio.LifoQueue()
+        self._workers: set[WorkerProcess] = set()
         self._waiting = 0
         for _ in range(self._limits.workers):
             self._free.put_nowait(None)
@@ -195,7 +189,7 @@ class CardImageReader:
 
     async def read(self, image: bytes) -> ImageReading:
         """Return the payload of the only card in the picture, or why there is none; no image makes it raise."""
-        refused = _refusal_before_decoding(image)
+        refused = self._refusal_before_decoding(image)
         if refused is not None:
             return refused
         if self._waiting >= self._limits.waiting_max:
@@ -210,13 +204,26 @@ class CardImageReader:
             self._waiting -= 1
         return await self._read_by(worker, image)
 
-    async def _read_by(self, worker: "_Worker | None", image: bytes) -> ImageReading:
+    def _refusal_before_decoding(self, image: bytes) -> RefusedImage | None:
+        """Refuse by what can be known without a decoder: size, format and the pixels that the header claims."""
+        if len(image) > self._limits.bytes_max:
+            return REFUSALS["image_too_many_bytes"]
+        if header.is_heif(image):
+            return REFUSALS["image_heic"]
+        if header.sniff(image) is None:
+            return REFUSALS["image_unsupported"]
+        found = header.read_header(image)
+        if found is None:
+            return REFUSALS["image_unreadable"]
+        return REFUSALS["image_too_many_pixels"] if found.pixels > self._limits.pixels_max else None
+
+    async def _read_by(self, worker: WorkerProcess | None, image: bytes) -> ImageReading:
         """Hand the image to the worker of a place and give the place back, with a worker only if that one is sound.
 
         1 start a worker where the place has none; 2 exchange under the deadline; 3 kill it where anything went wrong,
         the caller's cancellation included, since its next reply would answer the wrong image; 4 free the place.
         """
-        kept: _Worker | None = None
+        kept: WorkerProcess | None = None
         try:
             worker = worker or await self._spawn()
             if not await worker.ready():
@@ -234,107 +241,21 @@ class CardImageReader:
             await self._give_back(worker, kept)
         return _judge(sight)
 
-    async def _give_back(self, worker: "_Worker | None", kept: "_Worker | None") -> None:
+    async def _give_back(self, worker: WorkerProcess | None, kept: WorkerProcess | None) -> None:
         try:
             if worker is not None and kept is None:
                 await self._end(worker, grace_s=0)
         finally:
             self._free.put_nowait(kept)
 
-    async def _spawn(self) -> "_Worker":
-        worker = await _Worker.spawn(self._limits.command)
+    async def _spawn(self) -> WorkerProcess:
+        worker = await WorkerProcess.spawn((*self._limits.command, str(self._limits.pixels_max)))
         self._workers.add(worker)
         return worker
 
-    async def _end(self, worker: "_Worker", *, grace_s: float) -> None:
+    async def _end(self, worker: "WorkerProcess", *, grace_s: float) -> None:
         await worker.end(grace_s)
         self._workers.discard(worker)
-
-
-class WorkerFault(Exception):
-    """A worker died over an image or answered nonsense: it ran out of memory or time, or a decoder broke."""
-
-
-class _Worker:
-    """One reading process and the frames to and from it."""
-
-    def __init__(self, process: asyncio.subprocess.Process) -> None:
-        assert process.stdin is not None  # noqa: S101 (spawn asked for both pipes)
-        assert process.stdout is not None  # noqa: S101 (spawn asked for both pipes)
-        self._process = process
-        self._input = process.stdin
-        self._output = process.stdout
-        self._ready = False
-        self.images = 0
-
-    @classmethod
-    async def spawn(cls, command: Sequence[str]) -> Self:
-        environment = {name: os.environ[name] for name in _ENVIRONMENT_KEPT if name in os.environ}
-        pipe = asyncio.subprocess.PIPE
-        quiet = asyncio.subprocess.DEVNULL
-        process = await asyncio.create_subprocess_exec(
-            *command, stdin=pipe, stdout=pipe, stderr=quiet, cwd="/", env={**environment, "LC_ALL": "C.UTF-8"}
-        )
-        return cls(process)
-
-    @property
-    def pid(self) -> int:
-        return self._process.pid
-
-    async def ready(self) -> bool:
-        """Tell whether the worker has come up: it sends an empty frame once its libraries are loaded."""
-        if not self._ready:
-            with contextlib.suppress(TimeoutError, WorkerFault):
-                async with asyncio.timeout(_START_S):
-                    await self._receive()
-                    self._ready = True
-        return self._ready
-
-    async def exchange(self, image: bytes) -> dict[str, Any]:
-        """Return what the worker saw, as the object of its `Sight`; raises WorkerFault."""
-        self.images += 1
-        try:
-            self._input.write(len(image).to_bytes(4))
-            self._input.write(image)
-            await self._input.drain()
-        except ConnectionError as fault:
-            raise WorkerFault from fault
-        return await self._receive()
-
-    async def _receive(self) -> dict[str, Any]:
-        try:
-            size = int.from_bytes(await self._output.readexactly(4))
-            if size > _REPLY_MAX_BYTES:
-                raise WorkerFault
-            reply: dict[str, Any] = json.loads(await self._output.readexactly(size))
-        except (EOFError, ConnectionError, ValueError) as fault:
-            raise WorkerFault from fault
-        return reply
-
-    async def end(self, grace_s: float) -> None:
-        """Close the input, which ends an idle worker, and kill what is still there after the grace."""
-        self._input.close()
-        try:
-            async with asyncio.timeout(grace_s):
-                await self._process.wait()
-        except TimeoutError:
-            with contextlib.suppress(ProcessLookupError):
-                self._process.kill()
-            await self._process.wait()
-
-
-def _refusal_before_decoding(image: bytes) -> RefusedImage | None:
-    """Refuse by what can be known without a decoder: size, format and the pixels that the header claims."""
-    if len(image) > IMAGE_MAX_BYTES:
-        return REFUSALS["image_too_many_bytes"]
-    if header.is_heif(image):
-        return REFUSALS["image_heic"]
-    if header.sniff(image) is None:
-        return REFUSALS["image_unsupported"]
-    found = header.read_header(image)
-    if found is None:
-        return REFUSALS["image_unreadable"]
-    return REFUSALS["image_too_many_pixels"] if found.pixels > header.PIXELS_MAX else None
 
 
 def _judge(sight: dict[str, Any]) -> ImageReading:

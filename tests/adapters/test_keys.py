@@ -17,6 +17,8 @@ from lienthong_schemas.streams import STREAMS
 from tests.support.clocks import SetClock
 
 NINE = datetime(2025, 8, 1, 2, 30, tzinfo=UTC)  # 09:30 in Vietnam
+Open = Callable[..., KeyStore]
+
 IMAGES, LETTERS, DECISIONS = "card-images.v1", "dead-letters.v1", "decisions.v1"
 
 
@@ -26,14 +28,14 @@ def clock() -> SetClock:
 
 
 @pytest.fixture
-def store() -> Iterator[Callable[..., KeyStore]]:
+def store() -> Iterator[Open]:
     """Open a store that is closed when the test ends."""
     with contextlib.ExitStack() as stack:
         yield lambda *given, **named: stack.enter_context(contextlib.closing(KeyStore(*given, **named)))
 
 
 @pytest.fixture
-def keys(store: Callable[..., KeyStore], tmp_path: Path) -> KeyStore:
+def keys(store: Open, tmp_path: Path) -> KeyStore:
     return store(tmp_path)
 
 
@@ -87,7 +89,7 @@ def test_a_key_dies_when_the_retention_of_its_period_ends_and_not_before(sealer:
 
 
 def test_a_key_destroyed_by_another_process_is_not_used_from_memory(
-    store: Callable[..., KeyStore], tmp_path: Path, clock: SetClock
+    store: Open, tmp_path: Path, clock: SetClock
 ) -> None:
     one, other = Sealer(store(tmp_path), clock), Sealer(store(tmp_path), clock)
     sealed = one.seal(IMAGES, b"image")
@@ -127,7 +129,7 @@ def test_only_the_owner_can_read_the_files(tmp_path: Path, keys: KeyStore) -> No
     assert {file.name for file in tmp_path.iterdir()} == {"keys.sqlite", "keys.sqlite-journal", "master.key"}
 
 
-def test_processes_that_begin_a_period_at_once_get_one_key(store: Callable[..., KeyStore], tmp_path: Path) -> None:
+def test_processes_that_begin_a_period_at_once_get_one_key(tmp_path: Path) -> None:
     program = (
         "import sys, pathlib, datetime\n"
         "from lienthong.adapters.keys import KeyStore\n"
@@ -150,7 +152,7 @@ def test_processes_that_begin_a_period_at_once_get_one_key(store: Callable[..., 
 
 
 def test_the_same_period_has_another_name_and_key_after_its_store_was_lost(
-    store: Callable[..., KeyStore], tmp_path: Path, clock: SetClock
+    store: Open, tmp_path: Path, clock: SetClock
 ) -> None:
     sealed = Sealer(store(tmp_path), clock).seal(LETTERS, b"letter")
     for file in tmp_path.iterdir():
@@ -179,7 +181,7 @@ def test_an_unknown_purpose_is_a_fault_of_the_caller(sealer: Sealer) -> None:
         sealer.seal("something", b"")
 
 
-def test_the_store_opens_with_its_master_key_alone(store: Callable[..., KeyStore], tmp_path: Path) -> None:
+def test_the_store_opens_with_its_master_key_alone(store: Open, tmp_path: Path) -> None:
     master = os.urandom(32)
     key = store(tmp_path, master).current(LETTERS, NINE)
     assert store(tmp_path, master).find(key.key_id) == key
@@ -188,9 +190,7 @@ def test_the_store_opens_with_its_master_key_alone(store: Callable[..., KeyStore
     assert not (tmp_path / "master.key").exists()
 
 
-def test_a_master_key_that_others_can_read_is_refused(
-    store: Callable[..., KeyStore], tmp_path: Path, keys: KeyStore
-) -> None:
+def test_a_master_key_that_others_can_read_is_refused(store: Open, tmp_path: Path, keys: KeyStore) -> None:
     keys.close()
     (tmp_path / "master.key").chmod(0o640)
     with pytest.raises(MasterKeyExposed, match="chmod 600"):
@@ -198,7 +198,7 @@ def test_a_master_key_that_others_can_read_is_refused(
 
 
 def test_a_pseudonym_is_stable_for_a_year_and_differs_between_cards_years_and_installations(
-    store: Callable[..., KeyStore], tmp_path: Path, sealer: Sealer, clock: SetClock
+    store: Open, tmp_path: Path, sealer: Sealer, clock: SetClock
 ) -> None:
     (tmp_path / "other").mkdir()
     other = Sealer(store(tmp_path / "other"), clock)
@@ -209,9 +209,7 @@ def test_a_pseudonym_is_stable_for_a_year_and_differs_between_cards_years_and_in
     assert (len(one), one.isalnum(), one.islower()) == (24, True, True)
 
 
-def test_a_purpose_of_ones_own_is_kept_as_it_says(
-    store: Callable[..., KeyStore], tmp_path: Path, clock: SetClock
-) -> None:
+def test_a_purpose_of_ones_own_is_kept_as_it_says(store: Open, tmp_path: Path, clock: SetClock) -> None:
     keys = store(tmp_path, purposes=[Purpose(name="p", period="year", kept_for=timedelta(days=1))])
     key = keys.current("p", NINE)
     assert key.begins_at == datetime(2024, 12, 31, 17, tzinfo=UTC)

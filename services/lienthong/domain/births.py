@@ -8,6 +8,7 @@ _WRITTEN = (
     re.compile(r"(?:(?P<day>[0-9]{2})(?P<month>[0-9]{2}))?(?P<year>[0-9]{4})"),
     re.compile(r"(?P<year>[0-9]{4})-(?P<month>[0-9]{2})(?:-(?P<day>[0-9]{2}))?"),
 )
+_CENTURIES = ("18", "19", "20", "21")  # four digits alone are a year only if somebody alive can have it
 _UNKNOWN = ("00", None)  # some registers fill the parts that they lack with zeros
 
 
@@ -38,7 +39,7 @@ def print_day(day: date | None) -> str:
 
 def _checked(year: str, month: str | None, day: str | None) -> str | None:
     if month in _UNKNOWN:
-        return _if_date(year) if day in _UNKNOWN else None
+        return year if day in _UNKNOWN and year[:2] in _CENTURIES else None
     return _if_date(f"{year}-{month}" if day in _UNKNOWN else f"{year}-{month}-{day}")
 
 

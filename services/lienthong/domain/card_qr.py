@@ -10,6 +10,7 @@ from lienthong.domain.births import parse_birth, parse_day
 from lienthong.domain.card import Sex
 from lienthong.domain.faults import Fault, FaultCode, WarningCode, malformed
 from lienthong.domain.identity import (
+    PRINTED_NUMBER_LENGTH,
     CardNumber,
     card_number_in,
     citizen_id_in,
@@ -34,6 +35,11 @@ _PARENT, _AREA, _FIVE_YEARS, _CHECK, _BENEFIT, _ISSUING_PLACE = range(FIELDS_MIN
 _SEXES = {"1": Sex.MALE, "2": Sex.FEMALE}
 AREAS = {"5": "K1", "6": "K2", "7": "K3"}  # 4 is none; seen in one public source only
 _HEX = re.compile(r"[0-9A-Fa-f]+")
+# VNI takes `e2` for a tone and `0` for taking it away, so the space (20) after n (6e) or ê (c3aa) is lost without a
+# trace. A vowel with a digit still behind it, anywhere in the text, shows that VNI was off.
+_SPACE_MAY_BE_LOST = re.compile(r"(?:[0-9a-f]{2})*[0-9a-f][ae](?:[0-9a-f]{2})+", re.IGNORECASE)
+_VNI_IS_OFF = re.compile(r"[ae][1-6]", re.IGNORECASE)
+_FACILITY_SHAPE = re.compile(r"[0-9]{2} *- *[0-9A-Za-z]{3}")
 _CUT_NUMBER = re.compile(r"[A-Za-z]{0,2}[0-9]+")
 
 
@@ -128,7 +134,9 @@ def _number_fault(burst: Burst, fault: Fault) -> Fault:
     place = field.position + (fault.position or 0)
     if burst.foreign_at is not None:
         return Fault(code=FaultCode.SCANNER_INPUT_METHOD, position=burst.foreign_at)
-    if field.text.isdigit():
+    if len(field.text) > PRINTED_NUMBER_LENGTH and _CUT_NUMBER.match(field.text):
+        return Fault(code=FaultCode.SCANNED_TWICE, position=place)
+    if field.text.isdecimal():
         return Fault(code=FaultCode.QR_INCOMPLETE, position=place)
     if _CUT_NUMBER.fullmatch(field.text):
         # VNI takes digits after a vowel for tones and may leave plain letters: `TE1` can lose its 1 without a trace.
@@ -144,16 +152,26 @@ def _shape_fault(burst: Burst) -> Fault | None:
     if not birth.absent and parse_birth(birth.text) is None:
         code = FaultCode.QR_DAMAGED if burst.foreign_at is None else FaultCode.SCANNER_INPUT_METHOD
         return Fault(code=code, position=birth.position)
-    for before, day in zip(burst.fields[_BIRTH:], burst.fields[_SEX:], strict=False):
-        # A burst that was cut and begun again shows a second name, which is long, right before a second birth date.
-        if len(before.text) > FIELD_LENGTH_SHORT and "/" in day.text:
-            return Fault(code=FaultCode.SCANNED_TWICE, position=before.position)
+    return _second_burst(burst)
+
+
+def _second_burst(burst: Burst) -> Fault | None:
+    """Find a burst that was cut and begun again: a facility where none stands, or a name before a second birth."""
+    for index, field in enumerate(burst.fields):
+        if index != _FACILITY and _FACILITY_SHAPE.fullmatch(field.text):
+            return Fault(code=FaultCode.SCANNED_TWICE, position=field.position)
+    for name, birth in zip(burst.fields[_BIRTH:], burst.fields[_SEX:], strict=False):
+        if len(name.text) > FIELD_LENGTH_SHORT and "/" in birth.text:
+            return Fault(code=FaultCode.SCANNED_TWICE, position=name.position)
     return None
 
 
 def _garbled(burst: Burst) -> bool:
+    printed = burst.field(_NAME).text
     name = _hex_text(burst.field(_NAME))
-    if isinstance(name, str) and _HEX.fullmatch(burst.field(_NAME).text) and not is_plausible_name(name):
+    if isinstance(name, str) and _HEX.fullmatch(printed) and not is_plausible_name(name):
+        return True
+    if _SPACE_MAY_BE_LOST.fullmatch(printed) and not any(_VNI_IS_OFF.search(field.text) for field in burst.fields):
         return True
     return any(_hex_text(burst.field(index)) is _Hex.GARBLED for index in (_NAME, _ADDRESS, _PARENT, _ISSUING_PLACE))
 

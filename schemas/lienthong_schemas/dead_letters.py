@@ -5,7 +5,7 @@ from typing import Annotated
 from pydantic import Field
 
 from lienthong_schemas.questions import Base64
-from lienthong_schemas.vocabulary import Code, Digest, KeyId, Message, Position, Strict, Text, Word
+from lienthong_schemas.vocabulary import Code, Digest, EventId, KeyId, Message, Position, Strict, Text, Word
 
 ORIGINAL_BYTES_MAX = 65_536  # Longer originals are known by their size and SHA-256 alone.
 SEALED_ORIGINAL_LENGTH_MAX = 90_112  # Base64 of 64 KiB and the cipher's overhead.
@@ -51,3 +51,14 @@ class DeadLetterRecorded(Message):
     size_bytes: Position
     sha256: Digest
     sealed: SealedOriginal | None
+
+
+class DeadLetterReplayed(Message):
+    """`dead_letter.replayed`: an original was appended to its stream once more.
+
+    The event's subject is that of the dead letter, whose event id is `letter_id`; `replayed_to` is where the original
+    stands now as well.
+    """
+
+    letter_id: EventId
+    replayed_to: Origin

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from lienthong_schemas.batches import BatchSealed, FactAnnulled, GenerationSwitched
 from lienthong_schemas.cards import CardRecorded, CardWithdrawn
-from lienthong_schemas.dead_letters import DeadLetterRecorded
+from lienthong_schemas.dead_letters import DeadLetterRecorded, DeadLetterReplayed
 from lienthong_schemas.decisions import EligibilityDecided
 from lienthong_schemas.facilities import ContractRecorded, FacilityRecorded, FacilityReorganised
 from lienthong_schemas.guidance import GuidanceRecorded, TableRecorded
@@ -29,6 +29,7 @@ _MODELS: dict[str, dict[int, type[Message]]] = {
     "lookup.answered": {1: LookupAnswered},
     "eligibility.decided": {1: EligibilityDecided},
     "dead_letter.recorded": {1: DeadLetterRecorded},
+    "dead_letter.replayed": {1: DeadLetterReplayed},
 }
 
 

@@ -98,7 +98,7 @@ NOTICES = Stream(
 DEAD_LETTERS = Stream(
     name="dead-letters.v1",
     key="original",
-    types=("dead_letter.recorded",),
+    types=("dead_letter.recorded", "dead_letter.replayed"),
     partitions=1,
     kept_for=timedelta(days=90),
     sealed_by="day",

@@ -266,6 +266,10 @@ EXAMPLES: dict[str, dict[str, Any]] = {
         "sha256": DIGEST,
         "sealed": {"key_id": "dead-letters/2025-08-01", "bytes": "AAECAw=="},
     },
+    "dead_letter.replayed": {
+        "letter_id": "projector:cards.v1/7/412",
+        "replayed_to": {"stream": "cards.v1", "partition": 7, "position": 530},
+    },
 }
 
 _SUBJECTS = {"batch.sealed": DIGEST, "generation.switched": "2", "lookup.requested": "01004"}

@@ -2,11 +2,12 @@
 
 import asyncio
 import contextlib
-import json
 import os
 import sys
 from collections.abc import Sequence
-from typing import Any, Final, Self
+from typing import Final, Self
+
+from lienthong.adapters.card_image_sight import Sight
 
 WORKER_COMMAND: Final = (sys.executable, "-P", "-m", "lienthong.adapters.card_image_worker")
 
@@ -48,8 +49,13 @@ class WorkerProcess:
         """The process id."""
         return self._process.pid
 
+    @property
+    def ended(self) -> bool:
+        """Whether the process is known to have ended; the system may have killed it while it was idle."""
+        return self._process.returncode is not None
+
     async def ready(self) -> bool:
-        """Tell whether the worker has come up: it sends an empty frame once its libraries are loaded."""
+        """Tell whether the worker has come up: it sends an empty sight once its libraries are loaded."""
         if not self._ready:
             with contextlib.suppress(TimeoutError, WorkerFault):
                 async with asyncio.timeout(_START_S):
@@ -57,8 +63,8 @@ class WorkerProcess:
                     self._ready = True
         return self._ready
 
-    async def exchange(self, image: bytes) -> dict[str, Any]:
-        """Return what the worker saw, as the object of its `Sight`; raises WorkerFault."""
+    async def exchange(self, image: bytes) -> Sight:
+        """Return what the worker saw; raises WorkerFault."""
         self.images += 1
         try:
             self._input.write(len(image).to_bytes(4))
@@ -68,15 +74,14 @@ class WorkerProcess:
             raise WorkerFault from fault
         return await self._receive()
 
-    async def _receive(self) -> dict[str, Any]:
+    async def _receive(self) -> Sight:
         try:
             size = int.from_bytes(await self._output.readexactly(4))
             if size > _REPLY_MAX_BYTES:
                 raise WorkerFault
-            reply: dict[str, Any] = json.loads(await self._output.readexactly(size))
+            return Sight.from_bytes(await self._output.readexactly(size))
         except (EOFError, ConnectionError, ValueError) as fault:
             raise WorkerFault from fault
-        return reply
 
     async def end(self, grace_s: float) -> None:
         """Close the input, which ends an idle worker, and kill what is still there after the grace."""

@@ -6,13 +6,12 @@ it is ready.
 """
 
 import io
-import json
 import resource
 import sys
 import time
 import warnings
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import BinaryIO, Final
 
 # Pillow imports a format's module on first use; after `confine` nothing more can be opened, so all come now.
@@ -20,6 +19,7 @@ from PIL import Image, ImageFilter, JpegImagePlugin, PngImagePlugin, WebPImagePl
 from zxingcpp import Barcode, BarcodeFormat, BarcodeFormats, Binarizer, ErrorType, read_barcodes
 
 from lienthong.adapters.card_image_header import PIXELS_MAX, ImageFormat
+from lienthong.adapters.card_image_sight import Sight
 
 LOOKING_S: Final = 1.0
 """No further look at a picture begins after this many seconds; a single one takes 5 ms to 0.6 s."""
@@ -58,20 +58,6 @@ class _Box:
         return self.left <= across <= self.right and self.top <= down <= self.bottom
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Sight:
-    """What was seen: the distinct texts of QR codes, how many other codes there are, or the fault that ended it.
-
-    `unread` codes were found but their bytes could not be recovered; `foreign` ones hold something that is not UTF-8.
-    `fault` is `pixels` (too many) or `unreadable`.
-    """
-
-    texts: list[str] = field(default_factory=list)
-    unread: int = 0
-    foreign: int = 0
-    fault: str | None = None
-
-
 @dataclass(slots=True, kw_only=True)
 class _Seen:
     """What the looks so far have found, each with its place."""
@@ -94,11 +80,11 @@ class _Seen:
         self.read[text] = box
         return text
 
-    def sight(self) -> "Sight":
+    def sight(self) -> Sight:
         """Sum up; a doubtful sight at the place of a code that was read was that code."""
         known = (*self.read.values(), *self.foreign)
         unread = sum(not any(box.meets(other) for other in known) for box in self.doubtful)
-        return Sight(texts=list(self.read), unread=unread, foreign=len(self.foreign))
+        return Sight(texts=tuple(self.read), unread=unread, foreign=len(self.foreign))
 
 
 def see(image: bytes, pixels_max: int = PIXELS_MAX) -> Sight:
@@ -218,10 +204,10 @@ def main() -> None:
     pixels_max = int(sys.argv[1])
     confine(pixels_max)
     source, sink = sys.stdin.buffer, sys.stdout.buffer
-    _write_frame(sink, json.dumps(asdict(Sight())).encode())
+    _write_frame(sink, Sight().to_bytes())
     while (image := _read_frame(source)) is not None:
         _allow_time()
-        _write_frame(sink, json.dumps(asdict(see(image, pixels_max))).encode())
+        _write_frame(sink, see(image, pixels_max).to_bytes())
 
 
 if __name__ == "__main__":

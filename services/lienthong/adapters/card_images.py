@@ -4,10 +4,11 @@ import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any, Final, Self
+from typing import Final, Self
 
 from lienthong.adapters import card_image_header as header
 from lienthong.adapters.card_image_process import WORKER_COMMAND, WorkerFault, WorkerProcess
+from lienthong.adapters.card_image_sight import Sight
 from lienthong.domain.presentation import parse_presented
 from lienthong.domain.question import Malformed, Presentation, PresentedKind
 
@@ -225,6 +226,9 @@ class CardImageReader:
         """
         kept: WorkerProcess | None = None
         try:
+            if worker is not None and worker.ended:
+                self._workers.discard(worker)
+                worker = None
             worker = worker or await self._spawn()
             if not await worker.ready():
                 return REFUSALS["image_reader_busy"]
@@ -253,28 +257,28 @@ class CardImageReader:
         self._workers.add(worker)
         return worker
 
-    async def _end(self, worker: "WorkerProcess", *, grace_s: float) -> None:
+    async def _end(self, worker: WorkerProcess, *, grace_s: float) -> None:
         await worker.end(grace_s)
         self._workers.discard(worker)
 
 
-def _judge(sight: dict[str, Any]) -> ImageReading:
+def _judge(sight: Sight) -> ImageReading:
     """Decide from all that was seen; a card beside a code that stayed unread is asked for again, never guessed."""
-    match sight["fault"]:
+    match sight.fault:
         case "pixels":
             return REFUSALS["image_too_many_pixels"]
         case "unreadable":
             return REFUSALS["image_unreadable"]
     cards: dict[Presentation, str] = {}
-    for text in sight["texts"]:
+    for text in sight.texts:
         presented = parse_presented(PresentedKind.CARD_IMAGE, text)
         if not isinstance(presented, Malformed):
             cards[presented] = text
     if len(cards) > 1:
         return ASK_AGAIN["several_cards"]
-    if sight["unread"]:
+    if sight.unread:
         return ASK_AGAIN["code_unclear"]
     if not cards:
-        return ASK_AGAIN["not_a_card" if sight["texts"] or sight["foreign"] else "no_code"]
+        return ASK_AGAIN["not_a_card" if sight.texts or sight.foreign else "no_code"]
     presentation, text = next(iter(cards.items()))
     return ReadPayload(text=text, presentation=presentation)

@@ -1,6 +1,6 @@
 """The gate: what a batch would do to the register, and why it may not, before any of it is written."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 
@@ -110,7 +110,7 @@ def _batch_faults(register: Register, batch_id: str, distinct: Mapping[bytes, Fa
         yield fault(FaultCode.ALREADY_ACCEPTED, None)
 
 
-def _revision_faults(register: Register, facts: Iterable[Fact]) -> Iterator[Fault]:
+def _revision_faults(register: Register, facts: Collection[Fact]) -> Iterator[Fault]:
     """Find revisions that would never count, or that were given other content, in the register or in the batch."""
     batch = FactSet()
     for each in facts:
@@ -124,8 +124,9 @@ def _revision_faults(register: Register, facts: Iterable[Fact]) -> Iterator[Faul
             yield fault(FaultCode.REVISION_CONFLICT, each.key, revision=each.revision)
     for conflict in batch.conflicts:
         yield fault(FaultCode.REVISION_CONFLICT, (conflict.family, conflict.id), revision=conflict.revision)
+    known = register.facts.winners.keys() | {each.key for each in facts if not each.annulled}
     for key, winner in batch.winners.items():
-        if winner.annulled and key not in register.facts.winners:
+        if winner.annulled and key not in known:
             yield fault(FaultCode.NOTHING_TO_ANNUL, key)
 
 

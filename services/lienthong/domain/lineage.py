@@ -115,8 +115,10 @@ class Succession:
             found = walk(self.timeline, span, since, on)
             if found.dead or found.disputed or len(found.standing) != 1:
                 return False
-            behind = origins(self.timeline, found.standing[0], since, on)
-            if any(id(origin) not in found.passed for origin in behind):
+            place = found.standing[0]
+            merged = [place, *origins(self.timeline, place, since, on)]
+            # A place beside the printed one that was there already, or came from elsewhere, went into it too.
+            if any(each is not span and (each.covers(since) or id(each) not in found.passed) for each in merged):
                 return False
         return True
 

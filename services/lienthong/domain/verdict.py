@@ -171,7 +171,8 @@ def _judge_card(
 ) -> Verdict:
     covered = chosen.coverage
     matched = chosen.identity is IdentityCheck.MATCH
-    issuer = _ARMED_FORCES.get(covered.period.issuer) if covered.period is not None else None
+    answering = covered.period or covered.next_period
+    issuer = _ARMED_FORCES.get(answering.issuer) if answering is not None else None
     if issuer is not None:
         # Their dates here confirm nothing: the ones printed on the paper card count.
         return Verdict(

@@ -122,19 +122,19 @@ def _ending(writer: _Writer) -> list[Data]:
 
 
 def _history(writer: _Writer) -> list[Data]:
-    return _with_earlier(writer, 1 + writer.dice.below(3))
+    return _with_earlier(writer, 1 + writer.dice.below(3), 180)
 
 
 def _long_history(writer: _Writer) -> list[Data]:
-    return _with_earlier(writer, 6 + writer.dice.below(4))
+    return _with_earlier(writer, 14 + writer.dice.below(12), 60)
 
 
-def _with_earlier(writer: _Writer, earlier: int) -> list[Data]:
+def _with_earlier(writer: _Writer, earlier: int, days_min: int) -> list[Data]:
     first = _started(writer.dice)
     written = [writer.period(first, _distant(writer.dice))]
     for _ in range(earlier):
         last = first - 1 - (writer.dice.below(60) if writer.dice.below(4) == 0 else 0)
-        first = last - 180 - writer.dice.below(550)
+        first = last - days_min - writer.dice.below(3 * days_min)
         writer.print_anew()
         written.insert(0, writer.period(first, last))
     return written

@@ -2,7 +2,7 @@
 
 The distribution, in thousandths of all cards; *in the window* is from 28 June to 31 August 2025, in which no card but
 an ending one changes how it stands:
-- 700 plain: one period, in force in the window · 120 with one to three earlier periods · 6 with six to nine of them, so
+- 700 plain: one period, in force in the window · 120 with one to three earlier periods · 6 with 14 to 25 of them, so
   that some records are longer than 255 bytes packed · 30 open, without a last day · 4 a child's
 - 25 reissued (portal code 003: the earlier period ended early) · 20 renewed (004: the next card is already on record)
 - 15 ending in the window · 32 ended before it · 8 ended before it and starting again after it · 20 not started

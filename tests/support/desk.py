@@ -3,7 +3,7 @@
 from datetime import UTC, date, datetime
 from typing import Any
 
-from lienthong.domain.answer import Decision, Finding, Found, Freshness, NoRecord
+from lienthong.domain.answer import Decision, Finding, Found, Freshness, NoRecord, Notice
 from lienthong.domain.card import Address, Card, Ended, Holder, Issuer, Period, RegisteredPlace, Sex
 from lienthong.domain.decision import decide
 from lienthong.domain.question import (
@@ -70,7 +70,9 @@ def card(*periods: Period, **other: Any) -> Card:
 
 def typed(printed: str = NUMBER, **other: Any) -> NumberPresented:
     """Present a number; one of 15 characters shows its group and level."""
-    shown: dict[str, Any] = {"group": printed[:2], "benefit_level": int(printed[2])} if len(printed) > len(NUMBER) else {}
+    shown: dict[str, Any] = (
+        {"group": printed[:2], "benefit_level": int(printed[2])} if len(printed) > len(NUMBER) else {}
+    )
     kind = other.pop("kind", PresentedKind.INSURANCE_NUMBER)
     return NumberPresented(kind=kind, number=printed[-10:], printed=printed, **shown, **other)
 
@@ -117,3 +119,9 @@ def answer(asked: Question, finding: Finding, register: Register | None = None) 
 def codes(decision: Decision) -> list[str]:
     """Return the codes of the notices, in their order."""
     return [notice.code for notice in decision.notices]
+
+
+def told(decision: Decision, code: str) -> Notice:
+    """Return the one notice of a code."""
+    (notice,) = [each for each in decision.notices if each.code == code]
+    return notice

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 
 import orjson
 from redis.asyncio import Redis
@@ -80,8 +81,9 @@ class Projecting:
         for cell, known in zip(self.cells, watched, strict=True):
             await cell.check(known, states[cell.cell], min(row[cell.cell] for row in indexed))
 
-    async def caught_up(self, at_ms: int) -> None:
-        """Say of every cell how far its partition reaches."""
+    async def caught_up(self, at: datetime) -> None:
+        """Say of every cell how far its partition reached at the moment."""
+        at_ms = int(at.timestamp() * 1000)
         await self.projection.caught_up({cell.cell: (len(self.partitions[cell.cell]), at_ms) for cell in self.cells})
 
     async def digest(self) -> tuple[int, int]:

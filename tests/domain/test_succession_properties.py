@@ -18,6 +18,7 @@ from tests.support.histories import History, days_of_histories, lawful_histories
 
 _DAYS = (date(2020, 1, 1), date(2020, 1, 2), date(2020, 1, 5), date(2020, 1, 9), date(2020, 3, 1))
 _CODES = ("00001", "00002", "00003")
+_any_days = st.dates(date(2019, 12, 25), date(2020, 2, 1))
 
 
 def everything(register: Register) -> list[Resolution]:
@@ -89,6 +90,17 @@ def test_a_day_before_a_reorganisation_does_not_know_of_it(facts: list[Fact], on
         for recorded_on in (None, *(day for day in _DAYS if day <= on)):
             reference = Reference(level=level, code=code, recorded_on=recorded_on)
             assert whole.territory.resolve(reference, on) == known.territory.resolve(reference, on)
+
+
+@given(st.one_of(lawful_histories().map(lambda history: history.facts), wild_facts), st.lists(_any_days, min_size=4))
+def test_a_kept_answer_is_the_answer_that_would_be_found_again(facts: list[Fact], days: list[date]) -> None:
+    register = register_of(*facts)
+    for on, recorded_on, code in product(days, (None, *days), _CODES[:2]):
+        reference = Reference(level="commune", code=code, recorded_on=recorded_on)
+        assert register.territory.resolve(reference, on) == register.territory._resolve(reference, on)
+    for on, recorded_on in product(days, (None, *days)):
+        reference = facility_reference("01C51", recorded_on)
+        assert register.facilities.resolve(reference, on) == register.facilities._resolve(reference, on)
 
 
 @given(wild_facts, days_of_histories)

@@ -8,7 +8,7 @@ from typing import Any, Final
 from lienthong.domain.answer import PaymentHere
 from lienthong.domain.contract import Contract, Contracts
 from lienthong.domain.facts import FACILITY, FACILITY_REORGANISATION, Change
-from lienthong.domain.lineage import Succession
+from lienthong.domain.lineage import KeptAnswers, Succession
 from lienthong.domain.succession import (
     Place,
     PlaceKey,
@@ -18,7 +18,7 @@ from lienthong.domain.succession import (
     Resolution,
 )
 from lienthong.domain.territory import day, reorganisation, replacements
-from lienthong.domain.timeline import Span
+from lienthong.domain.timeline import EventDays, Span
 from lienthong.domain.walk import origins, walk
 
 LEVEL: Final = "facility"
@@ -49,13 +49,14 @@ class Facility:
 class Facilities:
     """An immutable fold of facilities, their reorganisations and contracts, beside the territory they stand in."""
 
-    __slots__ = ("_records", "contracts", "succession", "territory")
+    __slots__ = ("_kept", "_records", "contracts", "succession", "territory")
 
     def __init__(self, territory: Succession) -> None:
         self.territory = territory
         self.succession = Succession()
         self.contracts = Contracts()
         self._records: dict[PlaceVersion, Facility] = {}
+        self._kept = KeptAnswers(EventDays())
 
     def revised(self, changes: Sequence[Change], territory: Succession) -> "Facilities":
         """Return the facilities after changes of winning facts, in a territory; other families are passed over."""
@@ -65,6 +66,8 @@ class Facilities:
         reorganisations = replacements(changes, FACILITY_REORGANISATION, facility_reorganisation)
         changed = bool(versions or reorganisations)
         revised.succession = self.succession.revised(versions, reorganisations) if changed else self.succession
+        days = revised.succession.timeline.days.joined(territory.timeline.days.days)
+        revised._kept = KeptAnswers(days)
         revised.contracts = self.contracts.revised(changes)
         revised._records = self._records
         if records:
@@ -73,6 +76,9 @@ class Facilities:
 
     def resolve(self, reference: Reference, on: date) -> Resolution:
         """Return what a printed facility is on a day, by documents alone; its places stand in communes of that day."""
+        return self._kept.find(reference, on, self._resolve)
+
+    def _resolve(self, reference: Reference, on: date) -> Resolution:
         resolution = self.succession.resolve(reference, on)
         recorded_on = reference.recorded_on
         return replace(

@@ -1,6 +1,6 @@
 """Resolve what is printed to what exists: the one engine under territory and facilities."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Final
@@ -16,13 +16,35 @@ from lienthong.domain.succession import (
     State,
     Step,
 )
-from lienthong.domain.timeline import Replacement, Span, Timeline
+from lienthong.domain.timeline import EventDays, Replacement, Span, Timeline
 from lienthong.domain.walk import Walk, origins, walk
 
 PROVINCE: Final = "province"
 
-# Answers kept for references asked again: desks of one place see the same codes all day. About 1.5 kB each.
-_KEPT_ANSWERS_MAX: Final = 8192
+# Enough for every code of the country today; an answer takes about 1.5 kB.
+_KEPT_ANSWERS_MAX: Final = 16_384
+
+
+class KeptAnswers:
+    """Answers of one snapshot, kept by the event days they hold from: cards recorded on a thousand days share one."""
+
+    __slots__ = ("_answers", "_days")
+
+    def __init__(self, days: EventDays) -> None:
+        self._days = days
+        self._answers: dict[tuple[str, str, str | None, date | None, date], Resolution] = {}
+
+    def find(self, reference: Reference, on: date, resolve: Callable[[Reference, date], Resolution]) -> Resolution:
+        """Return the kept answer to a reference, resolving it where there is none."""
+        recorded_on = None if reference.recorded_on is None else self._days.latest(reference.recorded_on)
+        key = (reference.level, reference.code, reference.name, recorded_on, self._days.latest(on))
+        answer = self._answers.get(key)
+        if answer is None:
+            answer = resolve(reference, on)
+            if len(self._answers) >= _KEPT_ANSWERS_MAX:
+                self._answers.clear()
+            self._answers[key] = answer
+        return answer
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,7 +70,7 @@ class Succession:
             [Replacement(None, version) for version in versions],
             [Replacement(None, reorganisation) for reorganisation in reorganisations],
         )
-        self._kept: dict[tuple[Reference, date], Resolution] = {}
+        self._kept = KeptAnswers(self.timeline.days)
 
     def revised(
         self,
@@ -58,6 +80,7 @@ class Succession:
         """Return the succession with these versions and reorganisations replaced; costs what they touch, and a copy."""
         revised = Succession()
         revised.timeline = self.timeline.revised(versions, reorganisations)
+        revised._kept = KeptAnswers(revised.timeline.days)
         return revised
 
     def resolve(self, reference: Reference, on: date) -> Resolution:
@@ -66,13 +89,7 @@ class Succession:
         The version meant is the one in force on `recorded_on`, or else the last one that ended before it. Links count
         from the day after it was recorded; what takes effect after both days is not known yet.
         """
-        kept = self._kept.get((reference, on))
-        if kept is None:
-            kept = self._resolve(reference, on)
-            if len(self._kept) >= _KEPT_ANSWERS_MAX:
-                self._kept.clear()
-            self._kept[reference, on] = kept
-        return kept
+        return self._kept.find(reference, on, self._resolve)
 
     def meant(self, reference: Reference, on: date) -> tuple[tuple[Span, date], ...]:
         """Return the versions that a reference may mean, each with the day after which links apply to it."""
@@ -87,7 +104,7 @@ class Succession:
             code=span.version.code,
             name=span.version.name,
             parent_code=above.version.code if above else parent.code if parent else None,
-            province_code=self._province_code(span, as_of, horizon),
+            province_code=self._province_code(span, above, as_of, horizon),
             valid_from=span.version.valid_from,
             valid_to=span.last_day(horizon),
         )
@@ -184,12 +201,13 @@ class Succession:
         if not began:
             return None
         above = began[0]
-        if not self.timeline.departures(parent):
+        since = max(span.starts, above.starts)
+        if not any(since < turn.day <= as_of for turn in self.timeline.departures(parent)):
             return above
-        found = walk(self.timeline, above, max(span.starts, above.starts), as_of)
+        found = walk(self.timeline, above, since, as_of)
         return found.standing[0] if len(found.standing) == 1 and not (found.dead or found.disputed) else above
 
-    def _province_code(self, span: Span, as_of: date, horizon: date) -> str | None:
+    def _province_code(self, span: Span, above: Span | None, as_of: date, horizon: date) -> str | None:
         """Return the code of the nearest province at or above the version, else of the root, None in a circle."""
         passed: set[int] = set()
         while id(span) not in passed:
@@ -197,10 +215,9 @@ class Succession:
             parent = span.version.parent
             if span.version.level == PROVINCE or parent is None:
                 return span.version.code
-            above = self.parent(span, as_of, horizon)
             if above is None:
                 return parent.code if parent.level == PROVINCE else None
-            span = above
+            span, above = above, self.parent(above, as_of, horizon)
         return None
 
 

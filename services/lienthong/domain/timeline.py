@@ -1,10 +1,11 @@
 """When each place version is in force: versions by code, with what each reorganisation does to and for that code."""
 
+from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
-from itertools import pairwise
+from itertools import chain, pairwise
 from typing import Generic, NamedTuple, TypeVar
 
 from lienthong.domain.succession import Link, PlaceKey, PlaceVersion, Reorganisation
@@ -52,6 +53,23 @@ class Replacement(NamedTuple, Generic[Item]):
     after: Item | None
 
 
+class EventDays:
+    """The days on which anything starts or ends: what holds on one holds until the next."""
+
+    __slots__ = ("days",)
+
+    def __init__(self, days: Iterable[date] = ()) -> None:
+        self.days = tuple(sorted({date.min, *days}))
+
+    def joined(self, *others: Iterable[date]) -> "EventDays":
+        """Return these days and others; a day on which nothing happens any more does no harm."""
+        return EventDays({*self.days, *chain.from_iterable(others)})
+
+    def latest(self, day: date) -> date:
+        """Return the last of the days by a day: every answer about the one is the answer about the other."""
+        return self.days[bisect_right(self.days, day) - 1]
+
+
 class Timeline:
     """An immutable index of versions and reorganisations by level and code.
 
@@ -59,9 +77,10 @@ class Timeline:
     once, when a fact touches their code.
     """
 
-    __slots__ = ("_arrivals", "_departures", "_spans")
+    __slots__ = ("_arrivals", "_departures", "_spans", "days")
 
     def __init__(self) -> None:
+        self.days = EventDays()
         self._spans: dict[PlaceKey, tuple[Span, ...]] = {}
         self._departures: dict[PlaceKey, tuple[Turn, ...]] = {}
         self._arrivals: dict[PlaceKey, tuple[Turn, ...]] = {}
@@ -85,6 +104,8 @@ class Timeline:
         revised._spans = self._spans.copy()
         for key, kept in held.items():
             revised._spans[key] = _spans(kept, revised.departures(key))
+        firsts = {starts(each) for _, each in versions if each is not None}
+        revised.days = self.days.joined(firsts, {each.effective_on for _, each in reorganisations if each is not None})
         return revised
 
     def all_spans(self) -> Iterable[Span]:

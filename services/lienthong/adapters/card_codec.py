@@ -16,6 +16,7 @@ from lienthong.adapters.card_unpacking import AS_CARD, AS_DATA, Reader, read_end
 from lienthong.domain.card import Card
 
 _DEFLATE_LEVEL = 9
+_FORMS = frozenset((AS_JSON, COMPACT_RECORDED, COMPACT_WITHDRAWN))
 
 
 class UnreadableRecord(Exception):
@@ -68,8 +69,9 @@ def unpack(number: str, packed: bytes) -> CardFact:
 
 def revision_of(packed: bytes) -> int:
     """Return the fact's revision without reading the rest, or raise `UnreadableRecord`."""
-    if not packed:
-        raise UnreadableRecord(None)
+    form = packed[0] if packed else None
+    if form not in _FORMS:
+        raise UnreadableRecord(form)
     return Reader(packed, 1).varint()
 
 

@@ -19,6 +19,8 @@ from tests.support.clocks import SetClock
 from tests.support.projecting import Projecting
 
 CELLS = 4
+# So many that some buckets of a cell are made after the older copy was taken, and stay when it is put back over them.
+BUCKETS = 64
 ABSENT, ABSENT_CITIZEN = "0000099999", "000099999999"
 LONG = "Ngõ " + "rất dài " * 15
 Copy = dict[Any, Any]
@@ -99,7 +101,7 @@ class Running:
 
 @pytest.fixture
 async def running(projection_client: Redis) -> Running:
-    made = Running(await Projecting.of(projection_client, CELLS), projection_client)
+    made = Running(await Projecting.of(projection_client, CELLS, BUCKETS), projection_client)
     await made.grow(cards(0, 120))
     made.older = await copy_of(projection_client, "*")
     await made.grow([*cards(80, 200), *cards(0, 60, revision=2)])
@@ -135,7 +137,7 @@ async def fresh_digest(running: Running, redis: Redis) -> tuple[int, int]:
     """Return the digest of the same log projected into an empty store, and put the store back."""
     copy = await copy_of(redis, "*")
     await redis.flushall()
-    other = await Projecting.of(redis, CELLS)
+    other = await Projecting.of(redis, CELLS, BUCKETS)
     other.partitions = running.projecting.partitions
     await other.project()
     digest = await other.digest()
@@ -280,7 +282,7 @@ class LosingAnswers(Projection):
     """A store that carries out every other write and then loses its answer."""
 
     def __init__(self, redis: Redis) -> None:
-        super().__init__(redis, CELLS, buckets=8)
+        super().__init__(redis, CELLS, buckets=BUCKETS)
         self.writes = 0
 
     async def write(self, span: Span, before: Before, totals: tuple[int, int], records: Sequence[bytes]) -> None:

@@ -107,10 +107,10 @@ class OutboxCell:
         """
         await self._call([_fields(messages) for messages in entries], source)
 
-    async def source_position(self) -> int:
-        """Return the next position of the source partition to answer, 0 for a new cell."""
+    async def source_position(self) -> int | None:
+        """Return the next position of the source partition to answer, None where the cell knows of none."""
         stored = await self._redis.hget(_state_key(self._cell), "position")
-        return int(stored or 0)
+        return None if stored is None else int(stored)
 
     async def _flush(self) -> None:
         while self._waiting:

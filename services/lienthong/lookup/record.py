@@ -3,11 +3,12 @@
 import base64
 import zlib
 from importlib.metadata import version
-from typing import Any, Final, Protocol
+from typing import Any, Final
 
 import orjson
 
 from lienthong.adapters.outbox import Message
+from lienthong.adapters.sealing import Sealer
 from lienthong.adapters.wire import Outgoing, encode
 from lienthong.domain.answer import Found, ShownPlace
 from lienthong.domain.card import Card
@@ -25,23 +26,11 @@ DEFLATED: Final = b"\x01"
 _PLAIN_BYTES_MAX: Final = 16_384
 
 
-class Sealing(Protocol):
-    """Encryption with the key of a period, and the pseudonym of a person."""
-
-    def seal(self, purpose: str, plaintext: bytes, at: Any) -> tuple[str, bytes]:
-        """Encrypt with the key of the period that `at` falls in; return the key's id and the bytes."""
-        ...
-
-    def pseudonym(self, number: str) -> str:
-        """Return the keyed pseudonym of an insurance number or a citizen ID."""
-        ...
-
-
 class Recorder:
     """Writes the events of an answer."""
 
-    def __init__(self, sealing: Sealing) -> None:
-        self._sealing = sealing
+    def __init__(self, sealer: Sealer) -> None:
+        self._sealer = sealer
 
     def decided(self, given: Answered, asked: bytes, answer: bytes) -> Message:
         """Return `eligibility.decided`; `asked` is the question's JSON and `answer` the answer's, as they crossed."""
@@ -53,7 +42,7 @@ class Recorder:
         )
         if len(plaintext) > _PLAIN_BYTES_MAX:
             plaintext = DEFLATED + zlib.compress(plaintext)
-        key_id, sealed = self._sealing.seal("decision", plaintext, decision.decided_at)
+        sealed = self._sealer.seal(DECISIONS.name, plaintext, decision.decided_at)
         data = {
             "decision_id": decision.decision_id,
             "facility_code": given.question.facility_code,
@@ -63,7 +52,7 @@ class Recorder:
             "notices": [notice.code for notice in decision.notices],
             "printed_references": _printed_references(verdict.card, given),
             "on": decision.on,
-            "sealed": {"key_id": key_id, "bytes": base64.b64encode(sealed).decode()},
+            "sealed": {"key_id": sealed.key_id, "bytes": base64.b64encode(sealed.data).decode()},
             "card_revision": None if verdict.card is None else verdict.card.revision,
             "register_position": decision.freshness.register_position,
             "table_versions": table_versions(given.register, decision.on),
@@ -95,11 +84,11 @@ class Recorder:
     def _pseudonym(self, given: Answered) -> str:
         presented = given.question.presented
         if given.verdict.card is not None:
-            return self._sealing.pseudonym(given.verdict.card.number)
+            return self._sealer.pseudonym(given.verdict.card.number)
         if isinstance(presented, NumberPresented):
-            return self._sealing.pseudonym(presented.number)
+            return self._sealer.pseudonym(presented.number)
         if isinstance(presented, CitizenPresented):
-            return self._sealing.pseudonym(presented.citizen_id)
+            return self._sealer.pseudonym(presented.citizen_id)
         # Nobody was named, so there is nobody to find these answers again by.
         return given.decision.decision_id
 

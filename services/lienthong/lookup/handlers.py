@@ -1,0 +1,165 @@
+"""Answers look-ups that came as events: each once, in order, with its source's position in the same step."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+import orjson
+import structlog
+
+from lienthong.adapters.event_log import EventLog, entries_per_read
+from lienthong.adapters.native import encode_decision, question_from
+from lienthong.adapters.outbox import Message, OutboxCell, PositionMoved, SourceMove
+from lienthong.adapters.streams import Batch, Follower
+from lienthong.adapters.wire import Event, Refusal, decode
+from lienthong.domain.answer import StoreFault
+from lienthong.domain.question import Presentation
+from lienthong.lookup import ids
+from lienthong.lookup.desk import Answered, Desk
+from lienthong.lookup.record import Recorder, channel_of
+from lienthong.runtime.clock import Clock
+from lienthong_schemas.lookups import LookupRequested
+from lienthong_schemas.questions import CardImagePresented
+from lienthong_schemas.streams import ANSWERS, BY_NAME
+
+#: Sets aside one entry that cannot be answered: its batch, its index in the batch, and why.
+SetAside = Callable[[Batch, int, Refusal], Awaitable[None]]
+
+_log = structlog.stdlib.get_logger("lienthong.lookup")
+
+
+class StoreAway(Exception):
+    """The store could not be read: the batch is tried again, for an event can wait and a desk cannot."""
+
+
+class ImageOpener(Protocol):
+    """Reads the sealed image of an event."""
+
+    async def open(self, presented: CardImagePresented) -> Presentation | Refusal:
+        """Return what the image presents, or why it can never be read."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Intake:
+    """What a desk takes events with: where unreadable ones go, what reads images, and what was answered before.
+
+    `answered` returns the ids of the decisions that the log holds; it is asked where the outbox cell lost its position.
+    """
+
+    set_aside: SetAside
+    images: ImageOpener
+    answered: Callable[[], Awaitable[frozenset[str]]]
+    clock: Clock
+
+
+class EventDesk:
+    """Answers one partition of look-ups through the outbox cell of that partition."""
+
+    def __init__(self, desk: Desk, recorder: Recorder, cell: OutboxCell, intake: Intake) -> None:
+        self._desk = desk
+        self._recorder = recorder
+        self._cell = cell
+        self._intake = intake
+        self._answered: frozenset[str] = frozenset()
+        self._follower: Follower | None = None
+
+    def follow(self, follower: Follower) -> None:
+        """Take the follower of the partition, to be pointed to where the outbox says that it stands."""
+        self._follower = follower
+
+    async def start(self) -> int:
+        """Return the position to read from: the one that is kept with the answers.
+
+        A cell without one is new, or its store was flushed: then everything is read again, and what the log holds
+        an answer of is passed over.
+        """
+        position = await self._cell.source_position()
+        if position is None:
+            self._answered = await self._intake.answered()
+        return position or 0
+
+    async def handle(self, batch: Batch) -> None:
+        """Answer a batch. One that was answered before changes nothing.
+
+        1. Answer every look-up, setting aside what is none. 2. Store the answers and the position in one step.
+        3. Where the cell stands elsewhere, go on from there. Raises `StoreAway` to be given the batch again.
+        """
+        # 1
+        answers = await asyncio.gather(*(self._answer(batch, at) for at in range(len(batch.entries))))
+        source = SourceMove(expected=batch.entries[0].offset, next=batch.entries[-1].offset + 1)
+        # 2
+        try:
+            await self._cell.append_from(source, [messages for messages in answers if messages is not None])
+        except PositionMoved as moved:
+            # 3
+            _log.warning("outbox_stands_elsewhere", stream=batch.stream, partition=batch.partition, at=moved.stored)
+            if moved.stored < source.expected:
+                self._answered = await self._intake.answered()
+            if self._follower is not None:
+                self._follower.seek(moved.stored)
+
+    async def _answer(self, batch: Batch, at: int) -> list[Message] | None:
+        event = decode(batch.entries[at].value, BY_NAME[batch.stream])
+        if isinstance(event, Refusal):
+            await self._intake.set_aside(batch, at, event)
+            return None
+        asked = event.message
+        assert isinstance(asked, LookupRequested), "the stream carries look-ups alone"  # noqa: S101 -- an invariant
+        image = await self._image(asked)
+        if isinstance(image, Refusal):
+            await self._intake.set_aside(batch, at, image)
+            return None
+        # An event is answered for the day on which it was asked, however late it is read.
+        asked_at = datetime.fromisoformat(event.envelope.time)
+        decision_id = ids.derived(event.envelope.id, event.envelope.source, asked_at)
+        if decision_id in self._answered:
+            return None
+        question = question_from(asked.question, asked_at, image=image)
+        given = await self._desk.answer(question, decision_id, self._intake.clock.now())
+        if isinstance(given.finding, StoreFault):
+            raise StoreAway
+        return self._messages(batch, event, given)
+
+    def _messages(self, batch: Batch, event: Event, given: Answered) -> list[Message]:
+        body = encode_decision(given.decision)
+        _log.info(
+            "lookup_answered",
+            decision_id=given.decision.decision_id,
+            outcome=given.decision.outcome.value,
+            channel=channel_of(given),
+            facility=given.question.facility_code,
+            stream=batch.stream,
+        )
+        question = event.data["question"]
+        if question["presented"]["kind"] == "card_image":
+            question = {**question, "presented": {"kind": "card_image"}}
+        return [
+            self._recorder.decided(given, orjson.dumps(question), body),
+            self._recorder.answered(given, event.envelope.id, body),
+        ]
+
+    async def _image(self, asked: LookupRequested) -> Presentation | Refusal | None:
+        presented = asked.question.presented
+        if not isinstance(presented, CardImagePresented):
+            return None
+        return await self._intake.images.open(presented)
+
+
+async def answered_in(log: EventLog) -> frozenset[str]:
+    """Return the ids of the decisions on events that the log still holds; an answer is kept as long as its question."""
+    found: set[str] = set()
+    for partition in range(log.partitions(ANSWERS.name)):
+        position = await log.first(ANSWERS.name, partition)
+        while True:
+            entries = await log.read(ANSWERS.name, partition, position, entries_per_read(ANSWERS))
+            if not isinstance(entries, tuple) or not entries:
+                break
+            for entry in entries:
+                event = decode(entry.value, ANSWERS)
+                if isinstance(event, Event):
+                    found.add(event.envelope.id)
+            position = entries[-1].offset + 1
+    return frozenset(found)

@@ -1,0 +1,50 @@
+"""Says whether desks can be answered, and if not, why: in words for an operator."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from datetime import timedelta
+
+from redis.exceptions import RedisError
+
+from lienthong.adapters.streams import Progress
+from lienthong.runtime.clock import Clock
+
+#: A store that takes longer to answer a ping is away for a desk.
+PING_DEADLINE_S = 0.5
+#: A partition that neither moved nor was at its end for this long is not progressing.
+PROGRESS_WITHIN = timedelta(seconds=10)
+
+
+class Readiness:
+    """Looks at the store, the register and the consumers, each time it is asked."""
+
+    def __init__(
+        self,
+        ping: Callable[[], Awaitable[object]],
+        register_incomplete: Callable[[], str | None],
+        progress: Callable[[], Sequence[Progress]],
+        clock: Clock,
+    ) -> None:
+        self._ping = ping
+        self._register_incomplete = register_incomplete
+        self._progress = progress
+        self._clock = clock
+
+    async def reasons(self) -> list[str]:
+        """Return why the service is not ready, empty where it is."""
+        reasons = []
+        try:
+            async with asyncio.timeout(PING_DEADLINE_S):
+                await self._ping()
+        except (RedisError, OSError, TimeoutError) as fault:
+            reasons.append(f"the store does not answer ({type(fault).__name__})")
+        incomplete = self._register_incomplete()
+        if incomplete is not None:
+            reasons.append(f"the register is incomplete: {incomplete}")
+        now = self._clock.now()
+        reasons.extend(
+            f"{each.stream}/{each.partition} does not progress (position {each.position}, lag {each.lag})"
+            for each in self._progress()
+            if not each.progressing(now, PROGRESS_WITHIN)
+        )
+        return reasons

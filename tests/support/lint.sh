@@ -5,3 +5,5 @@ set -eux
 .venv/bin/ruff check .
 .venv/bin/mypy
 .venv/bin/lint-imports
+.venv/bin/hadolint deploy/Dockerfile
+.venv/bin/check-jsonschema --builtin-schema vendor.compose-spec deploy/compose.yaml

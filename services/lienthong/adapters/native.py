@@ -50,7 +50,7 @@ def encode_decision(decision: Decision) -> bytes:
 
 
 def decode_decision(content: bytes) -> Decision:
-    """Return the decision of its JSON. Raises msgspec.MsgspecError where the bytes are none."""
+    """Return the decision of its JSON. Raises ValueError where the bytes are none."""
     return _decoder.decode(content)
 
 

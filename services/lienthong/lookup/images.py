@@ -13,7 +13,8 @@ from starlette.responses import Response
 from lienthong.adapters.card_images import AskAgain, CardImageReader, ReadPayload, RefusalKind, RefusedImage
 from lienthong.adapters.native import question_from
 from lienthong.adapters.problems import Problem, invalid_request
-from lienthong.domain.question import Malformed, Presentation, PresentedKind
+from lienthong.adapters.sealed_images import refused
+from lienthong.domain.question import Presentation
 from lienthong.lookup.answering import HttpDesk
 from lienthong.lookup.hot import PATH, RETRY_AFTER_S, decision_response
 from lienthong.runtime.clock import Clock
@@ -83,9 +84,7 @@ async def read_presentation(reader: CardImageReader, image: bytes) -> Presentati
         case ReadPayload():
             return reading.presentation
         case AskAgain():
-            return Malformed(
-                kind=PresentedKind.CARD_IMAGE, code=reading.code, position=None, vi=reading.vi, en=reading.en
-            )
+            return refused(reading)
         case RefusedImage():
             status = _STATUS[reading.kind]
             headers = {"retry-after": str(RETRY_AFTER_S)} if status == 503 else {}  # noqa: PLR2004 -- HTTP's own number

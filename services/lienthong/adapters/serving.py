@@ -1,0 +1,70 @@
+"""Serves an ASGI application on one address until SIGINT or SIGTERM, and says when it listens."""
+
+import asyncio
+import signal
+import socket
+from contextlib import AbstractContextManager, nullcontext
+from typing import Final
+
+import uvicorn
+from starlette.types import ASGIApp
+
+from lienthong.runtime.children import say_ready
+
+#: How long answers under way may take at a stop; the slowest one is an image's deadline.
+GRACE_S: Final = 5
+#: Connections that wait to be accepted: a hospital's desks at eight in the morning.
+_BACKLOG: Final = 1024
+
+
+class AddressTaken(Exception):
+    """Another program listens on the address."""
+
+    def __init__(self, host: str, port: int) -> None:
+        super().__init__(f"Another program listens on {host}:{port}; stop it, or choose another port.")
+
+
+class _Server(uvicorn.Server):
+    """Announces readiness, and leaves signals to its caller, whose other work ends in order too."""
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Listen, and tell the parent so."""
+        await super().startup(sockets)
+        for listening in sockets or ():
+            host, port = listening.getsockname()[:2]
+            say_ready(url=f"http://{host}:{port}")
+
+    def capture_signals(self) -> AbstractContextManager[None]:
+        """Leave them alone."""
+        return nullcontext()
+
+
+async def serve(app: ASGIApp, host: str, port: int) -> None:
+    """Serve until a stop signal, then finish what is under way. Raises `AddressTaken`.
+
+    There is no access log: an address names what somebody asked about. The answer's own line in the log says enough.
+    """
+    config = uvicorn.Config(
+        app,
+        loop="none",
+        http="httptools",
+        ws="none",
+        lifespan="off",
+        access_log=False,
+        log_config=None,
+        timeout_graceful_shutdown=GRACE_S,
+        server_header=False,
+    )
+    server = _Server(config)
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, server.handle_exit, number, None)
+    await server.serve(sockets=[_bound(host, port)])
+
+
+def _bound(host: str, port: int) -> socket.socket:
+    try:
+        family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        return socket.create_server((host, port), family=family, backlog=_BACKLOG)
+    except OSError as fault:
+        raise AddressTaken(host, port) from fault

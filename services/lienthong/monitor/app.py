@@ -1,0 +1,77 @@
+"""Puts the monitor together: one connection to the log and one to the projection, the counts, and the HTTP routes."""
+
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+
+from fastapi import FastAPI
+
+from lienthong.adapters.dead_letters import DeadLetters
+from lienthong.adapters.event_log import EventLog
+from lienthong.adapters.history import History
+from lienthong.adapters.keys import KeyStore
+from lienthong.adapters.problems import Problem, problem_response
+from lienthong.adapters.register_feed import RegisterFeed
+from lienthong.adapters.sealing import Sealer
+from lienthong.adapters.serving import serve
+from lienthong.adapters.streams import StreamReader
+from lienthong.monitor.handlers import counting, start_of
+from lienthong.monitor.routes import health_routes, volume_routes
+from lienthong.runtime.clock import Clock, SystemClock
+from lienthong.runtime.connection import connect
+from lienthong.runtime.datadir import DataDirectory, data_directory
+from lienthong.runtime.settings import Settings
+from lienthong_schemas.streams import DECISIONS
+
+NAME = "monitor"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Monitor:
+    """A running monitor: what it counts into, the register it follows, and what it reads."""
+
+    history: History
+    feed: RegisterFeed
+    reader: StreamReader
+
+
+@asynccontextmanager
+async def running(directory: DataDirectory, settings: Settings, clock: Clock) -> AsyncIterator[Monitor]:
+    """Run the monitor on a data directory until the block ends."""
+    async with AsyncExitStack() as stack:
+        log_client = connect(directory.socket("log"))
+        stack.push_async_callback(log_client.aclose)
+        projection_client = connect(directory.socket("projection"))
+        stack.push_async_callback(projection_client.aclose)
+        keys = KeyStore(directory.root / "keys", settings.master_key_bytes())
+        stack.callback(keys.close)
+        history = History.open(directory.root / "history" / "history.sqlite")
+        stack.callback(history.close)
+        log = EventLog(log_client)
+        feed = RegisterFeed(projection_client)
+        await feed.start()
+        stack.push_async_callback(feed.stop)
+        reader = StreamReader(directory.socket("log"), log, clock)
+        letters = DeadLetters(log, Sealer(keys, clock), clock, NAME)
+        handle = counting(history, letters.set_aside)
+        for partition in range(log.partitions(DECISIONS.name)):
+            reader.subscribe(DECISIONS.name, partition, handle, start_of(history, partition))
+        reader.start()
+        stack.push_async_callback(reader.stop)
+        yield Monitor(history=history, feed=feed, reader=reader)
+
+
+def application(monitor: Monitor, clock: Clock) -> FastAPI:
+    """Return the HTTP application of a running monitor."""
+    app = FastAPI(title="Lien Thong monitor", summary="Look-up volumes; counts, never costs.", redoc_url=None)
+    app.add_exception_handler(Problem, problem_response)
+    app.include_router(volume_routes(monitor.history, lambda: monitor.feed.register, clock))
+    app.include_router(health_routes(monitor.reader.progress, clock))
+    return app
+
+
+async def run(settings: Settings) -> None:
+    """Run the monitor until it is told to stop."""
+    clock = SystemClock()
+    async with running(data_directory(settings.data_dir), settings, clock) as monitor:
+        await serve(application(monitor, clock), settings.host, settings.monitor_port)

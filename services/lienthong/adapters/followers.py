@@ -1,0 +1,190 @@
+"""Follows one partition: hands each batch to its handler, knows the position, and notices what is missing."""
+
+import asyncio
+import contextlib
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+import structlog
+
+from lienthong.adapters.event_log import Bounds, Entry, Recreated, Trimmed, entry_id
+from lienthong.runtime.backoff import Backoff
+from lienthong.runtime.clock import Clock
+
+Fault = Trimmed | Recreated
+
+_log = structlog.stdlib.get_logger("lienthong.streams")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Batch:
+    """Entries of one partition in order and without a gap."""
+
+    stream: str
+    partition: int
+    entries: tuple[Entry, ...]
+
+
+Handler = Callable[[Batch], Awaitable[None]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Progress:
+    """How far one partition has been handled.
+
+    `position` is None until it is known where to start, `end` until the log has answered once. At `caught_up_at`
+    everything that the log then held had been handled; at `moved_at` the position last moved or was at the end.
+    `fault` stops the partition until someone seeks; `failing` names the handler's present fault.
+    """
+
+    stream: str
+    partition: int
+    position: int | None
+    end: int | None
+    caught_up_at: datetime | None
+    moved_at: datetime | None
+    fault: Fault | None
+    failing: str | None
+
+    @property
+    def lag(self) -> int | None:
+        """How many entries wait, None while that is not known."""
+        return None if self.position is None or self.end is None else max(0, self.end - self.position)
+
+    def progressing(self, now: datetime, within: timedelta) -> bool:
+        """Say whether the partition was at its end, or moved, at most `within` ago."""
+        return self.fault is None and self.moved_at is not None and now - self.moved_at <= within
+
+
+class Follower:
+    """One partition being followed. Made by StreamReader.subscribe."""
+
+    def __init__(self, stream: str, partition: int, handler: Handler, clock: Clock) -> None:
+        self.stream = stream
+        self.partition = partition
+        self._handler = handler
+        self._clock = clock
+        self._point: Callable[[str], None] = lambda _last_id: None
+        self._position: int | None = None
+        self._seeks = 0
+        self._asked_from: int | None = None
+        self._observed: tuple[datetime, int] | None = None
+        self._caught_up_at: datetime | None = None
+        self._moved_at: datetime | None = None
+        self._fault: Fault | None = None
+        self._told = False
+        self._failing: str | None = None
+        self._interrupted = asyncio.Event()
+
+    @property
+    def progress(self) -> Progress:
+        """How far the partition has been handled."""
+        return Progress(
+            stream=self.stream,
+            partition=self.partition,
+            position=self._position,
+            end=None if self._observed is None else self._observed[1],
+            caught_up_at=self._caught_up_at,
+            moved_at=self._moved_at,
+            fault=self._fault,
+            failing=self._failing,
+        )
+
+    def attach(self, point: Callable[[str], None]) -> None:
+        """Take the function that tells the subscriber which entry to read after."""
+        self._point = point
+
+    def seek(self, position: int) -> None:
+        """Go on from `position`, back or ahead; a batch that is being tried again is given up.
+
+        Takes effect with the next read, when a read that waits has ended. May be called by the handler itself, whose
+        batch then does not move the position. Ends a fault.
+        """
+        self._seeks += 1
+        self._position = position
+        self._fault = self._asked_from = self._caught_up_at = None
+        self._told = False
+        self._interrupted.set()
+        self._point(entry_id(position))
+
+    def observe(self, bounds: Bounds, at: datetime) -> Fault | None:
+        """Take what the partition held `at` a moment; return the partition's fault when it is new."""
+        self._observed = (at, bounds.end)
+        position = self._position
+        if position is None or self._told:
+            return None
+        if bounds.end < position:
+            self._fault = Recreated(position=position, end=bounds.end)
+        elif bounds.first > position:
+            self._fault = Trimmed(position=position, first=bounds.first)
+        self._settle()
+        self._told = self._fault is not None
+        return self._fault
+
+    async def take(self, entries: tuple[Entry, ...]) -> None:
+        """Handle what the subscriber brought, or point it to where it should read.
+
+        A batch from elsewhere was read before a seek. A gap is asked for once more by itself, because only then
+        is it the stream that lacks the entries and not a read that was under way; `observe` tells of it.
+        """
+        position = self._position
+        if position is None or self._fault is not None or not entries:
+            return
+        wanted = tuple(entry for entry in entries if entry.offset >= position)
+        if wanted and wanted[0].offset == position:
+            await self._handle(wanted)
+        elif wanted and self._asked_from == position:
+            self._fault = Trimmed(position=position, first=wanted[0].offset)
+            return
+        else:
+            self._asked_from = position
+        self._point(entry_id(self._position if self._position is not None else position))
+
+    def stop(self) -> None:
+        """Give up a batch that is being tried again; it is read again at the next start."""
+        self._seeks += 1
+        self._position = None
+        self._interrupted.set()
+
+    async def _handle(self, entries: tuple[Entry, ...]) -> None:
+        """Give the batch to the handler until it succeeds or a seek makes it void."""
+        batch = Batch(stream=self.stream, partition=self.partition, entries=entries)
+        seeks = self._seeks
+        self._interrupted.clear()
+
+        async def attempt() -> None:
+            if seeks == self._seeks:
+                await self._handler(batch)
+
+        await Backoff().run(attempt, on_fault=self._heard, wait=self._wait)
+        self._failing = None
+        if seeks == self._seeks:
+            self._position = entries[-1].offset + 1
+            self._asked_from = None
+            self._moved_at = self._clock.now()
+            self._settle()
+
+    def _heard(self, fault: BaseException, attempts: int) -> None:
+        self._failing = type(fault).__name__
+        _log.warning(
+            "batch_failed",
+            stream=self.stream,
+            partition=self.partition,
+            position=self._position,
+            attempts=attempts,
+            exc_info=fault,
+        )
+
+    async def _wait(self, seconds: float) -> None:
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._interrupted.wait(), seconds)
+
+    def _settle(self) -> None:
+        """Note that everything observed has been handled, if it has."""
+        if self._observed is None or self._position is None or self._fault is not None:
+            return
+        at, end = self._observed
+        if self._position >= end:
+            self._caught_up_at = at
+            self._moved_at = max(at, self._moved_at or at)

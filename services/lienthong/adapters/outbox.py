@@ -177,7 +177,7 @@ class Relay:
     def __init__(self, redis: Redis, log: EventLog, cell: str) -> None:
         self._redis = redis
         self._log = log
-        self._cell = cell
+        self.cell = cell
 
     async def relay_once(self) -> int:
         """Relay up to `RELAY_BATCH` entries and return how many; with none, wait for one up to `RELAY_BLOCK_MS`.
@@ -185,7 +185,7 @@ class Relay:
         1. read the oldest entries; 2. append their messages to the log; 3. remove the entries. A crash between 2 and
         3 repeats the same bytes under the same ids.
         """
-        key = _stream_key(self._cell)
+        key = _stream_key(self.cell)
         # 1
         entries: Any = await self._redis.xrange(key, count=RELAY_BATCH)
         if not entries:
@@ -198,7 +198,7 @@ class Relay:
             epoch = fields[b"epoch"].decode()
             for number in range(len(fields) // _FIELDS_PER_MESSAGE):
                 stream, at_key, value = (fields[b"%c%d" % (letter, number)] for letter in b"skv")
-                stamped_value = stamped(value, self._cell, epoch, sequence)
+                stamped_value = stamped(value, self.cell, epoch, sequence)
                 by_stream.setdefault(stream.decode(), []).append((at_key.decode(), stamped_value))
         for stream_name, items in by_stream.items():
             await self._log.append_many(stream_name, items)
@@ -208,4 +208,4 @@ class Relay:
 
     async def waiting(self) -> int:
         """Return how many entries wait for the log."""
-        return int(await self._redis.xlen(_stream_key(self._cell)))
+        return int(await self._redis.xlen(_stream_key(self.cell)))

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import orjson
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -41,6 +41,17 @@ class Problem(Exception):
     def response(self) -> Response:
         """Return the response that carries the problem."""
         return Response(self.body(), self.status, dict(self.headers), MEDIA_TYPE)
+
+
+class ProblemDetails(BaseModel):
+    """A problem as it is sent, for the documentation."""
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    detail_vi: str
+    faults: list[dict[str, str]] | None = None
 
 
 def invalid_request(error: ValidationError) -> Problem:

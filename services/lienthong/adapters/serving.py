@@ -3,7 +3,8 @@
 import asyncio
 import signal
 import socket
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Generator
+from contextlib import contextmanager
 from typing import Final
 
 import uvicorn
@@ -34,9 +35,10 @@ class _Server(uvicorn.Server):
             host, port = listening.getsockname()[:2]
             say_ready(url=f"http://{host}:{port}")
 
-    def capture_signals(self) -> AbstractContextManager[None]:
+    @contextmanager
+    def capture_signals(self) -> Generator[None]:
         """Leave them alone."""
-        return nullcontext()
+        yield
 
 
 async def serve(app: ASGIApp, host: str, port: int) -> None:

@@ -109,7 +109,7 @@ def _parse(body: bytes) -> Question:
 def documentation() -> dict[str, Any]:
     """Return the route's OpenAPI path item; its schemas are those of the messages, by reference."""
     decision = {"application/json": {"schema": {"$ref": "#/components/schemas/Decision"}}}
-    problem = {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}}
+    problem = {"application/problem+json": {"schema": {"$ref": "#/components/schemas/ProblemDetails"}}}
     return {
         "post": {
             "tags": ["eligibility"],

@@ -21,12 +21,12 @@ class Readiness:
     def __init__(
         self,
         ping: Callable[[], Awaitable[object]],
-        register_incomplete: Callable[[], str | None],
+        register_complete: Callable[[], bool],
         progress: Callable[[], Sequence[Progress]],
         clock: Clock,
     ) -> None:
         self._ping = ping
-        self._register_incomplete = register_incomplete
+        self._register_complete = register_complete
         self._progress = progress
         self._clock = clock
 
@@ -38,9 +38,8 @@ class Readiness:
                 await self._ping()
         except (RedisError, OSError, TimeoutError) as fault:
             reasons.append(f"the store does not answer ({type(fault).__name__})")
-        incomplete = self._register_incomplete()
-        if incomplete is not None:
-            reasons.append(f"the register is incomplete: {incomplete}")
+        if not self._register_complete():
+            reasons.append("the register lacks a batch, or has not heard from the store for some seconds")
         now = self._clock.now()
         reasons.extend(
             f"{each.stream}/{each.partition} does not progress (position {each.position}, lag {each.lag})"

@@ -11,7 +11,7 @@ from lienthong.adapters.event_log import EventLog
 from lienthong.adapters.history import History
 from lienthong.adapters.keys import KeyStore
 from lienthong.adapters.problems import Problem, problem_response
-from lienthong.adapters.register_feed import RegisterFeed
+from lienthong.adapters.register_feed import RegisterFeed, followed
 from lienthong.adapters.sealing import Sealer
 from lienthong.adapters.serving import serve
 from lienthong.adapters.streams import StreamReader
@@ -41,16 +41,12 @@ async def running(directory: DataDirectory, settings: Settings, clock: Clock) ->
     async with AsyncExitStack() as stack:
         log_client = connect(directory.socket("log"))
         stack.push_async_callback(log_client.aclose)
-        projection_client = connect(directory.socket("projection"))
-        stack.push_async_callback(projection_client.aclose)
         keys = KeyStore(directory.root / "keys", settings.master_key_bytes())
         stack.callback(keys.close)
         history = History.open(directory.root / "history" / "history.sqlite")
         stack.callback(history.close)
         log = EventLog(log_client)
-        feed = RegisterFeed(projection_client)
-        await feed.start()
-        stack.push_async_callback(feed.stop)
+        feed = await stack.enter_async_context(followed(directory.socket("projection"), clock))
         reader = StreamReader(directory.socket("log"), log, clock)
         letters = DeadLetters(log, Sealer(keys, clock), clock, NAME)
         handle = counting(history, letters.set_aside)

@@ -1,0 +1,92 @@
+"""Puts the HTTP application of the look-up service together: the hot route, the others, and their documentation."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib.metadata import version
+from typing import Any, Final
+
+from fastapi import FastAPI
+from fastapi.exceptions import RequestValidationError
+from pydantic.json_schema import models_json_schema
+from starlette.middleware.trustedhost import TrustedHostMiddleware
+from starlette.requests import Request
+from starlette.responses import Response
+
+from lienthong.adapters.card_images import CardImageReader
+from lienthong.adapters.problems import Problem, ProblemDetails, problem_response
+from lienthong.domain.register import Register
+from lienthong.lookup.answering import HttpDesk
+from lienthong.lookup.hot import PATH, documentation, eligibility_route
+from lienthong.lookup.images import image_routes
+from lienthong.lookup.readiness import Readiness
+from lienthong.lookup.routes import place_routes, state_routes
+from lienthong.runtime.clock import Clock
+from lienthong.runtime.settings import Settings
+from lienthong_schemas.decisions import Decision
+from lienthong_schemas.questions import Question
+
+#: A page of another site may not reach a service on this machine under a name of its own (DNS rebinding).
+LOCAL_NAMES: Final = ["127.0.0.1", "localhost", "[::1]", "::1"]
+_REF: Final = "#/components/schemas/{model}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LookupParts:
+    """What the application answers from."""
+
+    desk: HttpDesk
+    register: Callable[[], Register]
+    images: CardImageReader
+    readiness: Readiness
+    clock: Clock
+
+
+def application(parts: LookupParts, settings: Settings) -> FastAPI:
+    """Return the application; importing this module does nothing."""
+    app = FastAPI(
+        title="Lien Thong",
+        summary="Is this health-insurance card good, here, on this day, and why?",
+        version=version("lienthong"),
+        redoc_url=None,
+    )
+    app.add_exception_handler(Problem, problem_response)
+    app.add_exception_handler(RequestValidationError, _invalid_query)
+    app.include_router(image_routes(parts.desk, parts.images, parts.clock, settings.image_bytes_max))
+    app.include_router(place_routes(parts.register, parts.clock))
+    app.include_router(state_routes(parts.readiness, f"http://{settings.host}:{settings.monitor_port}"))
+    app.router.routes.insert(0, eligibility_route(parts.desk, parts.clock))
+    app.openapi = _documented(app, app.openapi)  # type: ignore[method-assign]  # FastAPI's own way to extend it
+    if not settings.insecure_listen:
+        app.add_middleware(TrustedHostMiddleware, allowed_hosts=[*LOCAL_NAMES, settings.host])
+    return app
+
+
+def _documented(app: FastAPI, generate: Callable[[], dict[str, Any]]) -> Callable[[], dict[str, Any]]:
+    """Return the OpenAPI document with the hot route and its messages in it."""
+
+    def openapi() -> dict[str, Any]:
+        if app.openapi_schema is None:
+            document = generate()
+            wanted = [(Question, "validation"), (Decision, "validation"), (ProblemDetails, "validation")]
+            _, definitions = models_json_schema(wanted, ref_template=_REF)  # type: ignore[arg-type]  # a literal's type
+            document["paths"] = {PATH: documentation(), **document["paths"]}
+            document.setdefault("components", {}).setdefault("schemas", {}).update(definitions["$defs"])
+            app.openapi_schema = document
+        return app.openapi_schema
+
+    return openapi
+
+
+async def _invalid_query(_request: Request, error: Exception) -> Response:
+    assert isinstance(error, RequestValidationError), "registered for this alone"  # noqa: S101 -- an invariant
+    faults = tuple(
+        {"at": "/".join(str(part) for part in fault["loc"]), "wrong": str(fault["msg"])} for fault in error.errors()
+    )
+    where = ", ".join(fault["at"] for fault in faults)
+    return Problem(
+        status=422,
+        code="invalid_request",
+        vi=f"Tham số chưa đúng: {where}. Xem /docs.",
+        en=f"Parameters that cannot be used: {where}. See /docs.",
+        faults=faults,
+    ).response()

@@ -122,7 +122,7 @@ def read_facts(source: str | Path) -> Iterator[FactLine | LineFault]:
 
 def read_stream(file: BinaryIO) -> Iterator[FactLine | LineFault]:
     """Read the lines of an event file, every one validated; a line of any length takes little memory."""
-    for number, line in enumerate(_lines(file), start=1):
+    for number, line in enumerate(event_lines(file), start=1):
         if line is None:
             yield LineFault(line=number, refusal=_TOO_LONG)
         elif line.strip():
@@ -176,8 +176,8 @@ def _validated(line: bytes) -> Fact | Refusal:
     return fact_of(event.type, event.data)
 
 
-def _lines(file: BinaryIO) -> Iterator[bytes | None]:
-    """Yield each line, None for one that is too long to be an event."""
+def event_lines(file: BinaryIO) -> Iterator[bytes | None]:
+    """Yield each line with its end, None for one that is too long to be an event."""
     while line := file.readline(EVENT_BYTES_MAX + 2):
         if line.endswith(b"\n") or len(line) < EVENT_BYTES_MAX + 2:
             yield line

@@ -108,10 +108,10 @@ def test_the_end_of_districts_alone_is_not_told_but_stays_in_the_state() -> None
 
 def test_address_divided_names_every_candidate_and_chooses_none() -> None:
     decision = answer(
-        question(), found(card(address=("commune", "00622", "2023-03-01"))), register_of(*BEFORE, *DIVIDED)
+        question(), found(card(address=("commune", "00634", "2023-03-01"))), register_of(*BEFORE, *DIVIDED)
     )
     notice = told(decision, "address_divided")
-    assert "Phường Đại Mỗ được chia về Phường Đại Mỗ, Phường Tây Mỗ." in notice.vi
+    assert "Phường Đại Mỗ được chia về Phường Đại Mỗ, Phường Xuân Phương." in notice.vi
     assert "không tự chọn" in notice.vi
     assert notice.document == "1656/NQ-UBTVQH15"
     assert decision.address is not None
@@ -200,7 +200,7 @@ def test_place_without_successor_where_the_facility_ended() -> None:
 
 
 def test_place_without_successor_where_the_stations_commune_no_longer_stands_alone() -> None:
-    station = facility("01C51", commune=("commune", "00622", "2020-01-01"))
+    station = facility("01C51", commune=("commune", "00634", "2020-01-01"))
     assert codes(answer(question(on="2025-06-30"), found(AT_STATION), register_of(*BEFORE, *DIVIDED, station))) == []
     decision = answer(question(), found(AT_STATION), register_of(*BEFORE, *DIVIDED, station))
     assert codes(decision) == ["place_without_successor"]

@@ -4,7 +4,7 @@ from tests.support.desk import card, period
 from tests.support.facts import commune, facility, guidance, reorganised, unit
 
 HN, BN = ("province", "01"), ("province", "24")
-TRUC_BACH, DAI_MO = commune("00004"), commune("00622")
+TRUC_BACH, DAI_MO = commune("00004"), commune("00634")
 BEFORE = (
     unit(HN, name="Thành phố Hà Nội"),
     unit(("district", "001"), name="Quận Ba Đình", parent=HN),
@@ -17,10 +17,10 @@ MERGED = (
 )
 DIVIDED = (
     unit(DAI_MO, "2025-07-01", name="Phường Đại Mỗ", parent=HN),
-    unit(commune("00634"), "2025-07-01", name="Phường Tây Mỗ", parent=HN),
+    unit(commune("00622"), "2025-07-01", name="Phường Xuân Phương", parent=HN),
     reorganised(
         "2025-07-01",
-        [(DAI_MO, DAI_MO, "part"), (DAI_MO, commune("00634"), "part")],
+        [(DAI_MO, DAI_MO, "part"), (DAI_MO, commune("00622"), "part")],
         [DAI_MO],
         document="1656/NQ-UBTVQH15",
     ),

@@ -111,7 +111,7 @@ def test_address_divided_names_every_candidate_and_chooses_none() -> None:
         question(), found(card(address=("commune", "00634", "2023-03-01"))), register_of(*BEFORE, *DIVIDED)
     )
     notice = told(decision, "address_divided")
-    assert "Phường Đại Mỗ được chia về Phường Đại Mỗ, Phường Xuân Phương." in notice.vi
+    assert "Phường Đại Mỗ được chia về Phường Xuân Phương, Phường Đại Mỗ." in notice.vi
     assert "không tự chọn" in notice.vi
     assert notice.document == "1656/NQ-UBTVQH15"
     assert decision.address is not None

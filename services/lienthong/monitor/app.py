@@ -1,5 +1,6 @@
-"""Puts the monitor together: one connection to the log and one to the projection, the counts, and the HTTP routes."""
+"""Puts the monitor together: the counts of decisions, what must be let go in time, and the HTTP routes."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
@@ -12,6 +13,7 @@ from lienthong.adapters.history import History
 from lienthong.adapters.keys import KeyStore
 from lienthong.adapters.problems import Problem, problem_response
 from lienthong.adapters.register_feed import RegisterFeed, followed
+from lienthong.adapters.retention import keep_letting_go
 from lienthong.adapters.sealing import Sealer
 from lienthong.adapters.serving import serve
 from lienthong.adapters.streams import StreamReader
@@ -48,12 +50,15 @@ async def running(directory: DataDirectory, settings: Settings, clock: Clock) ->
         log = EventLog(log_client)
         feed = await stack.enter_async_context(followed(directory.socket("projection"), clock))
         reader = StreamReader(directory.socket("log"), log, clock)
-        letters = DeadLetters(log, Sealer(keys, clock), clock, NAME)
+        sealer = Sealer(keys, clock)
+        letters = DeadLetters(log, sealer, clock, NAME)
         handle = counting(history, letters.set_aside)
         for partition in range(log.partitions(DECISIONS.name)):
             reader.subscribe(DECISIONS.name, partition, handle, start_of(history, partition))
         reader.start()
         stack.push_async_callback(reader.stop)
+        letting_go = asyncio.create_task(keep_letting_go(log, sealer, clock), name="retention")
+        stack.callback(letting_go.cancel)
         yield Monitor(history=history, feed=feed, reader=reader)
 
 

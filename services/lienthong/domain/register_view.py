@@ -46,6 +46,7 @@ class RegisterDay:
         "illustrative",
         "notices",
         "on",
+        "table_versions",
         "tables",
         "territory",
         "view",
@@ -62,6 +63,7 @@ class RegisterDay:
         self.guidance = documents[0].number if documents else None
         self.notices = Notices(_texts(view.tables, on))
         self.illustrative = any(each.illustrative for each in versions) or any(each.illustrative for each in documents)
+        self.table_versions: Mapping[str, date] = {each.name: each.valid_from for each in versions}
         self._benefits: dict[tuple[str | None, int | None], Benefit] = {}
         self._remembered: dict[Hashable, object] = {}
 
@@ -124,8 +126,7 @@ def view_of(register: Register) -> RegisterView:
 
 def table_versions(register: Register, on: date) -> Mapping[str, date]:
     """Return the day from which each table that answers use is in force, without those that are not."""
-    versions = (register.tables.version(name, on) for name in TABLES_USED)
-    return {each.name: each.valid_from for each in versions if each is not None}
+    return view_of(register).day(on).table_versions
 
 
 # Two snapshots: the one in force, and the one a batch would make of it while the gate compares answers.

@@ -59,8 +59,7 @@ class Reason(StrEnum):
 class Verdict:
     """The outcome with its reason, and what of the record may be shown.
 
-    `card` is None wherever nothing of a record may be returned; `judged` is the record looked at all the same, for the
-    sealed account of the decision alone. `holder_matched` tells that name and birth both agree
+    `card` is None wherever nothing of a record may be returned; `holder_matched` tells that name and birth both agree
     with the record. `period` is the one that answers, with its `last_day`. `several_in_force` tells that
     more than one card is live on the day.
     """
@@ -68,7 +67,6 @@ class Verdict:
     outcome: Outcome
     reason: Reason
     card: Card | None = None
-    judged: Card | None = None
     holder_matched: bool = False
     period: Period | None = None
     last_day: date | None = None
@@ -106,7 +104,7 @@ def _proven(verdict: Verdict, *, complete: bool) -> Verdict:
     """Withhold a denial, and all that it was drawn from, while newer facts may not have been read yet."""
     if complete or verdict.outcome not in _UNPROVEN_DENIALS:
         return verdict
-    return Verdict(outcome=Outcome.CANNOT_TELL, reason=Reason.NOT_PROVEN, judged=verdict.judged)
+    return Verdict(outcome=Outcome.CANNOT_TELL, reason=Reason.NOT_PROVEN)
 
 
 def _cards_of(presented: NumberPresented | CitizenPresented, finding: Found | NoRecord) -> tuple[Card, ...]:
@@ -141,7 +139,7 @@ def _judge_cards(question: Question, presented: NumberPresented | CitizenPresent
     chosen = candidates[0] if len(candidates) == 1 else max(candidates, key=_preference)
     mismatch = _MISMATCHES.get(chosen.identity)
     if mismatch is not None:
-        return Verdict(outcome=Outcome.IDENTITY_MISMATCH, reason=mismatch, judged=chosen.card)
+        return Verdict(outcome=Outcome.IDENTITY_MISMATCH, reason=mismatch)
     in_force = sum(candidate.coverage.standing is Standing.IN_FORCE for candidate in candidates)
     return _judge_card(chosen, presented, several_in_force=in_force > 1)
 
@@ -179,7 +177,6 @@ def _judge_card(
             outcome=Outcome.CHECK_PAPERS,
             reason=issuer,
             card=chosen.card,
-            judged=chosen.card,
             holder_matched=matched,
             several_in_force=several_in_force,
         )
@@ -188,7 +185,6 @@ def _judge_card(
         outcome=outcome,
         reason=reason,
         card=chosen.card,
-        judged=chosen.card,
         holder_matched=matched,
         period=covered.period,
         last_day=covered.last_day,

@@ -1,0 +1,122 @@
+"""Puts the projector together: sixteen cells of cards, the register's mirror, and the watch over both."""
+
+import asyncio
+import signal
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from typing import Final
+
+import structlog
+from redis.exceptions import RedisError
+
+from lienthong.adapters.dead_letters import DeadLetters
+from lienthong.adapters.event_log import EventLog
+from lienthong.adapters.keys import KeyStore
+from lienthong.adapters.projection import Projection
+from lienthong.adapters.register_mirror import RegisterMirror
+from lienthong.adapters.sealing import Sealer
+from lienthong.adapters.streams import StreamReader
+from lienthong.projector.cards import CardCell
+from lienthong.projector.register import RegisterProjector
+from lienthong.runtime.children import say_ready
+from lienthong.runtime.clock import Clock, SystemClock
+from lienthong.runtime.connection import connect
+from lienthong.runtime.datadir import DataDirectory, data_directory
+from lienthong.runtime.settings import Settings
+from lienthong_schemas.streams import CARDS, REGISTER
+
+NAME: Final = "projector"
+#: How often what is stored is compared with what was written, and absence is proved anew.
+WATCH_INTERVAL_S: Final = 1.0
+_POLL_S: Final = 0.02
+
+_log = structlog.stdlib.get_logger("lienthong.projector")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Projector:
+    """A running projector."""
+
+    log: EventLog
+    projection: Projection
+    cells: Sequence[CardCell]
+    register: RegisterProjector
+    reader: StreamReader
+    clock: Clock
+
+    async def watch(self) -> None:
+        """Look once at what is stored.
+
+        1. Repair the cells that went back. 2. Note which cells have read to the ends of their partitions, with the
+        moment before those ends were read. 3. Write up what the register's mirror lacks.
+        """
+        # 1
+        watched = [cell.watched() for cell in self.cells]
+        states, indexed = await self.projection.states(), await self.projection.index_positions()
+        for cell, known in zip(self.cells, watched, strict=True):
+            await cell.check(known, states[cell.cell], min(positions[cell.cell] for positions in indexed))
+        # 2
+        at_ms = int(self.clock.now().timestamp() * 1000)
+        bounds = await self.log.bounds(CARDS.name)
+        await self.projection.caught_up({cell: (found.end, at_ms) for cell, found in bounds.items()})
+        # 3
+        await self.register.watch()
+
+
+@asynccontextmanager
+async def running(directory: DataDirectory, settings: Settings, clock: Clock) -> AsyncIterator[Projector]:
+    """Run the projector on a data directory until the block ends."""
+    async with AsyncExitStack() as stack:
+        log_client = connect(directory.socket("log"))
+        stack.push_async_callback(log_client.aclose)
+        store = connect(directory.socket("projection"))
+        stack.push_async_callback(store.aclose)
+        keys = KeyStore(directory.keys, settings.master_key_bytes())
+        stack.callback(keys.close)
+        log = EventLog(log_client)
+        projection = Projection(store, log.partitions(CARDS.name))
+        await projection.open()
+        letters = DeadLetters(log, Sealer(keys, clock), clock, NAME)
+        reader = StreamReader(directory.socket("log"), log, clock)
+        cells = [CardCell(cell, projection, letters.set_aside) for cell in range(projection.cells)]
+        for cell in cells:
+            cell.follow(reader.subscribe(CARDS.name, cell.cell, cell.handle, cell.start))
+        register = RegisterProjector(RegisterMirror(store), letters.set_aside)
+        register.follow(reader.subscribe(REGISTER.name, 0, register.handle, register.start))
+        projector = Projector(
+            log=log, projection=projection, cells=cells, register=register, reader=reader, clock=clock
+        )
+        reader.start()
+        stack.push_async_callback(reader.stop)
+        watching = asyncio.create_task(_keep_watching(projector), name="watch-projection")
+        stack.push_async_callback(_ended, watching)
+        yield projector
+
+
+async def run(settings: Settings) -> None:
+    """Run the projector until it is told to stop."""
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, stop.set)
+    async with running(data_directory(settings.data_dir), settings, SystemClock()) as projector:
+        # Ready means that every position is known; how much there is to read is another matter, and is watched.
+        while not stop.is_set() and any(each.position is None for each in projector.reader.progress()):
+            await asyncio.sleep(_POLL_S)
+        say_ready(cells=len(projector.cells))
+        await stop.wait()
+
+
+async def _keep_watching(projector: Projector) -> None:
+    while True:
+        try:
+            await projector.watch()
+        except (RedisError, OSError) as fault:
+            _log.warning("store_not_watched", fault=type(fault).__name__)
+        await asyncio.sleep(WATCH_INTERVAL_S)
+
+
+async def _ended(task: asyncio.Task[None]) -> None:
+    task.cancel()
+    await asyncio.wait([task])

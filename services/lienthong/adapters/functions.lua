@@ -159,13 +159,14 @@ local function candidates(keys, args)
   return table.concat(state, ' ') .. '\n' .. records_of(base_of(keys[1]), args[2])
 end
 
--- KEYS stream  ARGV id of the entry before, id, batch
+-- KEYS stream, state  ARGV id of the entry before, id, batch id, batch
 -- Reply {1, id} | {0, last id}: an entry is only ever appended to the one it was made to follow.
 local function mirror(keys, args)
   local newest = redis.call('XREVRANGE', keys[1], '+', '-', 'COUNT', 1)
   local last = newest[1] and newest[1][1] or '0-0'
   if last ~= args[1] then return {0, last} end
-  redis.call('XADD', keys[1], args[2], 'prev', args[1], 'batch', args[3])
+  redis.call('XADD', keys[1], args[2], 'prev', args[1], 'batch_id', args[3], 'batch', args[4])
+  redis.call('HSET', keys[2], 'last', args[2])
   return {1, args[2]}
 end
 

@@ -1,0 +1,179 @@
+"""The register as a look-up has it: folded from the mirror at start, and followed, so that a new decree counts at once.
+
+An entry that does not follow the last one, or a mirror that is shorter than what was folded, is noticed and never
+passed over: the register stays what it was and says that it is not complete, until the mirror can be read as a whole.
+"""
+
+import asyncio
+import contextlib
+import zlib
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import structlog
+from redis.asyncio import Redis
+from redis.exceptions import RedisError
+
+from lienthong.adapters.register_codec import unpack_batch
+from lienthong.adapters.register_mirror import FIRST, MirrorEntry, MirrorState, RegisterMirror, chained
+from lienthong.domain.register import BatchOutOfPlaceError, Register
+from lienthong.runtime.clock import Clock
+from lienthong.runtime.connection import connect
+
+#: How long one read waits for a new entry; it wakes at once when one comes.
+BLOCK_MS = 500
+#: How long the register may go without hearing from the mirror before it says that it may lack something.
+SILENCE_MAX = timedelta(seconds=5)
+#: How long a process waits for the register before it begins without one.
+START_WAIT_S = 5.0
+#: The pause after a fault or a gap: the projector looks once a second.
+PAUSE_S = 0.25
+
+_FAULTS = (RedisError, OSError, TimeoutError)
+_UNREADABLE = (zlib.error, ValueError, KeyError, TypeError, BatchOutOfPlaceError)
+
+_log = structlog.stdlib.get_logger("lienthong.register")
+
+
+class RegisterFeed:
+    """Follows the mirror of one generation; `redis` should be a client whose answers may take longer than BLOCK_MS."""
+
+    def __init__(self, redis: Redis, clock: Clock, generation: int = 1) -> None:
+        self._mirror = RegisterMirror(redis, generation)
+        self._clock = clock
+        self._register = Register.empty()
+        self._last = FIRST
+        self._entries = 0
+        self._sound = False
+        self._filled = False
+        self._heard_at: datetime | None = None
+        self._changed = asyncio.Event()
+        self._task: asyncio.Task[None] | None = None
+
+    @property
+    def register(self) -> Register:
+        """The register as of the last batch that was folded: a snapshot that never changes."""
+        return self._register
+
+    @property
+    def complete(self) -> bool:
+        """Whether every batch is folded, as far as was heard within SILENCE_MAX.
+
+        A mirror that was never filled from the whole stream is not complete, although it may lack nothing.
+        """
+        heard = self._heard_at
+        return self._sound and self._filled and heard is not None and self._clock.now() - heard <= SILENCE_MAX
+
+    def start(self) -> None:
+        """Begin to follow, in a task of the running loop."""
+        self._task = asyncio.create_task(self._run(), name="follow-register")
+
+    async def stop(self) -> None:
+        """Stop following; the register stays what it is."""
+        if self._task is not None:
+            self._task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._task
+            self._task = None
+
+    async def changed(self) -> None:
+        """Return when the register, or whether it is sound, changes next."""
+        await self._changed.wait()
+
+    async def refresh(self, block_ms: int | None = None) -> None:
+        """Take what is new in the mirror, or all of it after a gap. Raises redis.RedisError, OSError.
+
+        1. Read what follows the last entry.
+        2. If the mirror does not continue what was folded, read it from its beginning.
+        3. Fold, in a thread, what was not folded before.
+        """
+        entries = await self._mirror.read_after(self._last, block_ms) if self._sound else []
+        if not self._sound or not chained(entries, self._last) or not await self._continues(entries):
+            await self._begin_anew()
+        elif entries:
+            await self._fold(self._register, entries)
+        if self._sound:
+            self._heard_at = self._clock.now()
+
+    async def _run(self) -> None:
+        while True:
+            try:
+                await self.refresh(BLOCK_MS)
+            except _FAULTS as fault:
+                _log.warning("register_unreachable", fault=type(fault).__name__)
+                await asyncio.sleep(PAUSE_S)
+            else:
+                if not self._sound:
+                    await asyncio.sleep(PAUSE_S)
+
+    async def _continues(self, entries: Sequence[MirrorEntry]) -> bool:
+        """Tell whether the mirror holds what was folded and the entries after it."""
+        stands = await self._stands()
+        reaches = entries[-1].position if entries else self._register.position
+        return stands.entries >= self._entries + len(entries) and _position(stands.last) >= reaches
+
+    async def _begin_anew(self) -> None:
+        """Read the whole mirror, and take it if it is sound and lacks nothing that was folded."""
+        reaches = _position((await self._stands()).last)
+        if reaches >= self._register.position:
+            entries = await self._mirror.read_all()
+            if chained(entries, FIRST) and (entries[-1].position if entries else 0) >= self._register.position:
+                await self._fold(Register.empty(), entries)
+                return
+        if self._sound:
+            _log.error("register_gap", reaches=reaches, folded=self._register.position)
+            self._tell(sound=False)
+
+    async def _stands(self) -> MirrorState:
+        stands = await self._mirror.stands()
+        self._filled = stands.caught_up_at_ms is not None
+        return stands
+
+    async def _fold(self, register: Register, entries: Sequence[MirrorEntry]) -> None:
+        try:
+            folded = await asyncio.to_thread(_folded, register, entries)
+        except _UNREADABLE as fault:
+            _log.error("register_unreadable", fault=type(fault).__name__, reaches=entries[-1].position)
+            self._tell(sound=False)
+            return
+        self._register = folded
+        self._entries = len(folded.batches)
+        self._last = entries[-1].id if entries else FIRST
+        self._tell(sound=True)
+
+    def _tell(self, *, sound: bool) -> None:
+        self._sound = sound
+        self._changed.set()
+        self._changed = asyncio.Event()
+
+
+@asynccontextmanager
+async def followed(projection: Path, clock: Clock) -> AsyncIterator[RegisterFeed]:
+    """Follow the register of the projection behind a socket while the block lasts.
+
+    The block begins when the register is folded, or after `START_WAIT_S` without a store: desks are answered then too.
+    """
+    client = connect(projection)
+    feed = RegisterFeed(client, clock)
+    feed.start()
+    try:
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(START_WAIT_S):
+                while not feed.complete:
+                    await feed.changed()
+        yield feed
+    finally:
+        await feed.stop()
+        await client.aclose()
+
+
+def _folded(register: Register, entries: Sequence[MirrorEntry]) -> Register:
+    for entry in entries:
+        register = register.with_batch(unpack_batch(entry.batch, entry.position))
+    return register
+
+
+def _position(identifier: str) -> int:
+    return int(identifier.partition("-")[2])

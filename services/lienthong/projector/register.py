@@ -1,0 +1,130 @@
+"""Projects the register's stream: facts wait for their seal, and each batch that a seal makes count goes to the mirror.
+
+What stands is a matter of the whole stream, so it is read from its beginning at every start; the mirror is compared
+with what was accepted then and once a second, and written up where it lacks something.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+import structlog
+
+from lienthong.adapters.register_codec import pack_batch
+from lienthong.adapters.register_mirror import FIRST, MirrorEntry, RegisterMirror
+from lienthong.adapters.registers import fact_of
+from lienthong.adapters.streams import Batch, Follower
+from lienthong.adapters.wire import Event, Refusal, RefusalCode, decode
+from lienthong.domain.seals import RefusedSeal, Seal, SealedBatch, SealLog
+from lienthong_schemas.batches import BatchSealed, GenerationSwitched
+from lienthong_schemas.streams import REGISTER
+
+SetAside = Callable[[Batch, int, Refusal], Awaitable[None]]
+
+_WITHOUT_BATCH = Refusal(
+    code=RefusalCode.INVALID_ENVELOPE, message="is missing: publishing gives it to each fact of a batch", path="batchid"
+)
+
+_log = structlog.stdlib.get_logger("lienthong.projector")
+
+
+class RegisterProjector:
+    """Judges seals and keeps the mirror."""
+
+    def __init__(self, mirror: RegisterMirror, set_aside: SetAside) -> None:
+        self._mirror = mirror
+        self._set_aside = set_aside
+        self._seals = SealLog()
+        self._accepted: list[MirrorEntry] = []
+        # Whether the entries that were in the mirror at the start have been found to be ours.
+        self._verified = False
+        self._turn = asyncio.Lock()
+        self._follower: Follower | None = None
+
+    def follow(self, follower: Follower) -> None:
+        """Take the follower of the stream, which knows when all of it has been read."""
+        self._follower = follower
+
+    async def start(self) -> int:
+        """Return where to read from: the beginning, whatever the mirror has."""
+        return 0
+
+    async def handle(self, batch: Batch) -> None:
+        """Note the facts, judge the seals, and append what they made count. A batch may come again."""
+        async with self._turn:
+            accepted = len(self._accepted)
+            for at, entry in enumerate(batch.entries):
+                event = decode(entry.value, REGISTER)
+                refusal = event if isinstance(event, Refusal) else await self._take(event, entry.offset + 1)
+                if refusal is not None:
+                    await self._set_aside(batch, at, refusal)
+            if len(self._accepted) > accepted:
+                await self._write_up()
+
+    async def watch(self) -> None:
+        """Write up what the mirror lacks, and note how far the stream has been read."""
+        async with self._turn:
+            await self._write_up()
+            progress = None if self._follower is None else self._follower.progress
+            if progress is not None and progress.caught_up_at is not None and progress.position is not None:
+                await self._mirror.caught_up(progress.position, int(progress.caught_up_at.timestamp() * 1000))
+
+    async def _take(self, event: Event, position: int) -> Refusal | None:
+        message = event.message
+        if isinstance(message, BatchSealed):
+            await self._judge(message, position)
+        elif not isinstance(message, GenerationSwitched):
+            batch_id = event.envelope.batchid
+            if batch_id is None:
+                return _WITHOUT_BATCH
+            self._seals.add(batch_id, fact_of(event.type, event.data))
+        return None
+
+    async def _judge(self, message: BatchSealed, position: int) -> None:
+        seal = Seal(
+            batch_id=message.batch_id,
+            base=message.base,
+            count=message.count,
+            digest=message.digest,
+            name=message.name,
+            position=position,
+        )
+        judged = self._seals.seal(seal)
+        if isinstance(judged, RefusedSeal):
+            _log.warning("seal_refused", batch=seal.batch_id, reason=judged.reason.value, position=position)
+            return
+        _log.info("batch_accepted", batch=seal.batch_id, facts=len(judged.facts), position=position)
+        self._accepted.append(await asyncio.to_thread(self._entry, judged))
+
+    def _entry(self, batch: SealedBatch) -> MirrorEntry:
+        previous = self._accepted[-1].id if self._accepted else FIRST
+        return MirrorEntry(position=batch.position, previous=previous, batch_id=batch.batch_id, batch=pack_batch(batch))
+
+    async def _write_up(self) -> None:
+        """Append what was accepted and is not in the mirror.
+
+        1. See how far the mirror reaches. Where it is ahead, wait until the stream has been read that far.
+        2. If what it has is not of this stream, remove it.
+        3. Append the rest.
+        """
+        stands = await self._mirror.stands()
+        if stands.entries > len(self._accepted) and not self._has_read_all():
+            return
+        known = stands.entries
+        if not await self._is_ours(known, stands.last):
+            _log.error("mirror_of_another_log", entries=stands.entries)
+            await self._mirror.clear()
+            known = 0
+        for entry in self._accepted[known:]:
+            await self._mirror.append(entry)
+        self._verified = True
+
+    def _has_read_all(self) -> bool:
+        return self._follower is not None and self._follower.progress.caught_up_at is not None
+
+    async def _is_ours(self, known: int, last: str) -> bool:
+        if known > len(self._accepted) or last != (self._accepted[known - 1].id if known else FIRST):
+            return False
+        if self._verified or not known:
+            return True
+        entries = await self._mirror.read_all()
+        return [entry.batch_id for entry in entries] == [entry.batch_id for entry in self._accepted[:known]]

@@ -50,7 +50,7 @@ class StreamReader:
     """Follows partitions of one log in one FastStream broker.
 
     `start` returns at once: reading begins when every partition's start position is known and the log answers,
-    however long that takes. `on_fault` is told of a trimmed or recreated stream and may seek.
+    however long that takes, and then `reading` is set. `on_fault` is told of a trimmed or recreated stream and may seek.
     """
 
     def __init__(self, socket: Path, log: EventLog, clock: Clock, on_fault: OnFault = halt) -> None:
@@ -59,6 +59,7 @@ class StreamReader:
         self._on_fault = on_fault
         self._starts: list[tuple[Follower, Start]] = []
         self._task: asyncio.Task[None] | None = None
+        self.reading = asyncio.Event()
         self.broker = _broker(socket)
 
     def subscribe(self, stream: str, partition: int, handler: Handler, start: Start) -> Follower:
@@ -120,6 +121,7 @@ class StreamReader:
         await asyncio.gather(*(self._locate(follower, start) for follower, start in self._starts))
         await Backoff(faults=(RedisError, OSError)).run(self._observe)
         await Backoff(faults=(RedisError, OSError, TimeoutError)).run(self._open)
+        self.reading.set()
         while True:
             await asyncio.sleep(WATCH_INTERVAL_S)
             try:

@@ -29,7 +29,6 @@ from lienthong_schemas.streams import CARDS, REGISTER
 NAME: Final = "projector"
 #: How often what is stored is compared with what was written, and absence is proved anew.
 WATCH_INTERVAL_S: Final = 1.0
-_POLL_S: Final = 0.02
 
 _log = structlog.stdlib.get_logger("lienthong.projector")
 
@@ -101,11 +100,15 @@ async def run(settings: Settings) -> None:
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stop.set)
     async with running(data_directory(settings.data_dir), settings, SystemClock()) as projector:
-        # Ready means that every position is known; how much there is to read is another matter, and is watched.
-        while not stop.is_set() and any(each.position is None for each in projector.reader.progress()):
-            await asyncio.sleep(_POLL_S)
-        say_ready(cells=len(projector.cells))
+        telling = asyncio.create_task(_say_when_reading(projector))
         await stop.wait()
+        await _ended(telling)
+
+
+async def _say_when_reading(projector: Projector) -> None:
+    """Ready means that reading has begun; how much there is to read is another matter, and is watched."""
+    await projector.reader.reading.wait()
+    say_ready(cells=len(projector.cells))
 
 
 async def _keep_watching(projector: Projector) -> None:

@@ -249,6 +249,24 @@ async def test_functions_and_data_survive_a_kill(own_server: OwnServer) -> None:
     assert command(server.spec, "FCALL", "f", "0") == 7
 
 
+async def test_a_server_is_started_when_it_has_loaded_its_data_and_not_before(own_server: OwnServer) -> None:
+    server = own_server("log")
+    await server.start()
+    # Loading is slowed down from the second start on: a millisecond a key.
+    for n in range(200):
+        command(server.spec, "SET", f"k{n}", "x")
+    server.kill()
+    configuration = type(server.spec).configuration
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(
+            type(server.spec),
+            "configuration",
+            lambda spec: configuration(spec) + "key-load-delay 5000\nloading-process-events-interval-bytes 1024\n",
+        )
+        assert await server.start() == "started"
+    assert command(server.spec, "DBSIZE") == 200
+
+
 async def test_two_starts_at_once_leave_one_server(own_server: OwnServer) -> None:
     first, second = own_server("log"), own_server("log")
     assert await first.start() == "started"

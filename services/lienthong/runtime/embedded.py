@@ -36,8 +36,9 @@ __all__ = [
     "find_orphan",
 ]
 
-# An empty server answers in 0.1 s; one that loads a large AOF needs a second for about 200 MB.
-START_TIMEOUT_S = 120.0
+# A server answers within 0.1 s of its start, if only that it is loading its file: a second for about 200 MB.
+START_TIMEOUT_S = 10.0
+LOAD_TIMEOUT_S = 300.0
 # With `appendfsync always` nothing is left to flush, so a server that has not gone by now never will by asking.
 STOP_TIMEOUT_S = 10.0
 POLL_INTERVAL_S = 0.01
@@ -153,11 +154,19 @@ class EmbeddedServer:
         if self._identity is not None:
             self._identity.remember(spec.identity_file)
 
-    async def _answers(self, timeout_s: float) -> bool:
-        deadline = time.monotonic() + timeout_s
-        while time.monotonic() < deadline and self.alive():
-            if await asyncio.to_thread(_serves, self.spec):
+    async def _answers(self, silence_s: float) -> bool:
+        """Wait until the server serves our directory; give up when it ends, or says nothing for `silence_s`.
+
+        One that loads its file answers that it does, for seconds where the file is large, and is waited for.
+        """
+        deadline = time.monotonic() + silence_s
+        latest = time.monotonic() + LOAD_TIMEOUT_S
+        while time.monotonic() < min(deadline, latest) and self.alive():
+            state = await asyncio.to_thread(_ask, self.spec)
+            if state == "serving":
                 return True
+            if state == "loading":
+                deadline = time.monotonic() + silence_s
             await asyncio.sleep(POLL_INTERVAL_S)
         return False
 
@@ -187,12 +196,15 @@ def _claimed(spec: ServerSpec) -> bool:
     return False
 
 
-def _serves(spec: ServerSpec) -> bool:
-    """Ask over the socket; a server that is still loading its file refuses, and is asked again."""
+def _ask(spec: ServerSpec) -> Literal["silent", "loading", "serving"]:
+    """Ask over the socket; PING alone is refused during loading, and CONFIG alone says whose data is served."""
     once = Retry(NoBackoff(), 0)
     with redis.Redis(unix_socket_path=str(spec.socket), socket_timeout=PING_TIMEOUT_S, retry=once) as client:
         try:
+            client.ping()
             answer = client.config_get("dir")
+        except redis.BusyLoadingError:
+            return "loading"
         except (redis.RedisError, OSError):
-            return False
-    return Path(answer["dir"]).resolve() == spec.data.resolve()
+            return "silent"
+    return "serving" if Path(answer["dir"]).resolve() == spec.data.resolve() else "silent"

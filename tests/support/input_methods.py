@@ -82,11 +82,11 @@ class InputMethod:
             mark = marks.get(base.lower())
             if mark is None:
                 continue
+            kept = [accent for accent in accents if accent not in _MARKS]
             if mark in accents:
-                word[index] = base
+                word[index] = unicodedata.normalize("NFC", "".join([base, *kept]))
                 word.append(key)
                 return True
-            kept = [accent for accent in accents if accent not in _MARKS]
             word[index] = unicodedata.normalize("NFC", "".join([base, mark, *kept]))
             return True
         return False

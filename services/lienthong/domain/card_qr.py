@@ -2,8 +2,11 @@
 
 import re
 import unicodedata
+from collections.abc import Mapping
 from dataclasses import replace
+from datetime import date
 from enum import Enum, auto
+from itertools import pairwise
 from typing import Literal
 
 from lienthong.domain.births import parse_birth, parse_day
@@ -29,16 +32,15 @@ from lienthong.domain.scan import Burst, Field, is_plausible_name
 
 FIELDS_MIN = 10  # the old short form; shorter texts were cut
 FIELD_LENGTH_SHORT = 10  # characters: no field but the hex ones and the check string is longer
+UNTOUCHED_MIN = 2  # pairs of a vowel and a digit, in the whole text
 
 _NUMBER, _NAME, _BIRTH, _SEX, _ADDRESS, _FACILITY, _FROM, _TO, _ISSUED, _OFFICE = range(FIELDS_MIN)
 _PARENT, _AREA, _FIVE_YEARS, _CHECK, _BENEFIT, _ISSUING_PLACE = range(FIELDS_MIN, 16)
 _SEXES = {"1": Sex.MALE, "2": Sex.FEMALE}
 AREAS = {"5": "K1", "6": "K2", "7": "K3"}  # 4 is none; seen in one public source only
 _HEX = re.compile(r"[0-9A-Fa-f]+")
-# VNI takes `e2` for a tone and `0` for taking it away, so the space (20) after n (6e) or ê (c3aa) is lost without a
-# trace. A vowel with a digit still behind it, anywhere in the text, shows that VNI was off.
-_SPACE_MAY_BE_LOST = re.compile(r"(?:[0-9a-f]{2})*[0-9a-f][ae](?:[0-9a-f]{2})+", re.IGNORECASE)
-_VNI_IS_OFF = re.compile(r"[ae][1-6]", re.IGNORECASE)
+_VOWELS = frozenset("ae")  # of the hex digits
+_UNTOUCHED_BY_VNI = re.compile(r"[ae][1-6]|a8|d9", re.IGNORECASE)
 _FACILITY_SHAPE = re.compile(r"[0-9]{2} *- *[0-9A-Za-z]{3}")
 _CUT_NUMBER = re.compile(r"[A-Za-z]{0,2}[0-9]+")
 
@@ -47,6 +49,9 @@ class _Hex(Enum):
     """What stands in a hex field instead of a text."""
 
     GARBLED = auto()
+
+
+_HexText = str | Literal[_Hex.GARBLED] | None
 
 
 def parse_card_qr(burst: Burst, kind: PresentedKind) -> Presentation:
@@ -65,16 +70,17 @@ def parse_card_qr(burst: Burst, kind: PresentedKind) -> Presentation:
 
 
 def _presented(number: CardNumber | str, burst: Burst, kind: PresentedKind) -> Presentation:
-    if burst.foreign_at is not None or _garbled(burst):
+    texts = {index: _hex_text(burst.field(index)) for index in (_NAME, _ADDRESS, _PARENT, _ISSUING_PLACE)}
+    if burst.foreign_at is not None or _Hex.GARBLED in texts.values() or _name_is_garbled(texts[_NAME], burst):
         return _identified(number, kind, identity=None, warnings=(WarningCode.SCANNER_INPUT_METHOD,))
-    name, birth = _text(burst.field(_NAME)), parse_birth(burst.field(_BIRTH).text)
+    name, birth = _text(texts[_NAME]), parse_birth(burst.field(_BIRTH).text)
     warnings: tuple[str, ...] = ()
     if name is not None and not _HEX.fullmatch(burst.field(_NAME).text):
         # A name that is no hex was not changed by an input method, but is not sure to be the name either.
         name, warnings = None, (WarningCode.IDENTITY_UNREADABLE,)
     identity = None if name is None and birth is None else Identity(name=name, birth=birth)
     presented = _identified(number, kind, identity=identity, warnings=warnings)
-    return presented if isinstance(presented, CitizenPresented) else _with_face(presented, burst)
+    return presented if isinstance(presented, CitizenPresented) else _with_face(presented, burst, texts)
 
 
 def _identified(
@@ -93,34 +99,31 @@ def _identified(
     )
 
 
-def _with_face(presented: NumberPresented, burst: Burst) -> NumberPresented:
-    days = [burst.field(index) for index in (_FROM, _TO, _ISSUED, _FIVE_YEARS)]
-    readable = all(day.absent or parse_day(day.text) is not None for day in days)
+def _with_face(presented: NumberPresented, burst: Burst, texts: Mapping[int, _HexText]) -> NumberPresented:
+    days = {index: parse_day(burst.field(index).text) for index in (_FROM, _TO, _ISSUED, _FIVE_YEARS)}
+    readable = all(day is not None or burst.field(index).absent for index, day in days.items())
     return replace(
         presented,
         printed_place=parse_facility_on_card(burst.field(_FACILITY).text),
         warnings=presented.warnings if readable else (*presented.warnings, WarningCode.QR_DATES_UNREADABLE),
-        face=_face(burst) if readable else None,
+        face=_face(burst, texts, days) if readable else None,
     )
 
 
-def _face(burst: Burst) -> CardFace:
-    valid_from, valid_to, issued_on, five_years_on = (
-        parse_day(burst.field(index).text) for index in (_FROM, _TO, _ISSUED, _FIVE_YEARS)
-    )
+def _face(burst: Burst, texts: Mapping[int, _HexText], days: Mapping[int, date | None]) -> CardFace:
     return CardFace(
         sex=_SEXES.get(burst.field(_SEX).text),
-        address=_text(burst.field(_ADDRESS)),
-        valid_from=valid_from,
-        valid_to=valid_to,
-        issued_on=issued_on,
+        address=_text(texts[_ADDRESS]),
+        valid_from=days[_FROM],
+        valid_to=days[_TO],
+        issued_on=days[_ISSUED],
         office=_plain(burst.field(_OFFICE)),
-        parent=_text(burst.field(_PARENT)),
+        parent=_text(texts[_PARENT]),
         area=AREAS.get(burst.field(_AREA).text),
-        five_years_on=five_years_on,
+        five_years_on=days[_FIVE_YEARS],
         check_string=_plain(burst.field(_CHECK)),
         benefit_code=_plain(burst.field(_BENEFIT)),
-        issuing_place=_text(burst.field(_ISSUING_PLACE)),
+        issuing_place=_text(texts[_ISSUING_PLACE]),
     )
 
 
@@ -158,7 +161,7 @@ def _shape_fault(burst: Burst) -> Fault | None:
 def _second_burst(burst: Burst) -> Fault | None:
     """Find a burst that was cut and begun again: a facility where none stands, or a name before a second birth."""
     for index, field in enumerate(burst.fields):
-        if index != _FACILITY and _FACILITY_SHAPE.fullmatch(field.text):
+        if index != _FACILITY and len(field.text) <= FIELD_LENGTH_SHORT and _FACILITY_SHAPE.fullmatch(field.text):
             return Fault(code=FaultCode.SCANNED_TWICE, position=field.position)
     for name, birth in zip(burst.fields[_BIRTH:], burst.fields[_SEX:], strict=False):
         if len(name.text) > FIELD_LENGTH_SHORT and "/" in birth.text:
@@ -166,17 +169,23 @@ def _second_burst(burst: Burst) -> Fault | None:
     return None
 
 
-def _garbled(burst: Burst) -> bool:
-    printed = burst.field(_NAME).text
-    name = _hex_text(burst.field(_NAME))
-    if isinstance(name, str) and _HEX.fullmatch(printed) and not is_plausible_name(name):
+def _name_is_garbled(name: _HexText, burst: Burst) -> bool:
+    """Tell whether an input method can have taken letters out of the name without leaving a foreign one.
+
+    VNI takes a digit after a or e for a tone and the next 0 for taking the tone away: a space (20) or P (50) behind n
+    (6e) or ê (c3aa) is gone. Small letters show it by a capital inside a word. Capitals do not, so they are trusted
+    only where digits still stand behind vowels; two of them, since a digit typed twice undoes itself and stands once.
+    """
+    if not isinstance(name, str) or not _HEX.fullmatch(burst.field(_NAME).text):
+        return False
+    if not is_plausible_name(name) or any(before.islower() and after.isupper() for before, after in pairwise(name)):
         return True
-    if _SPACE_MAY_BE_LOST.fullmatch(printed) and not any(_VNI_IS_OFF.search(field.text) for field in burst.fields):
-        return True
-    return any(_hex_text(burst.field(index)) is _Hex.GARBLED for index in (_NAME, _ADDRESS, _PARENT, _ISSUING_PLACE))
+    if _VOWELS.isdisjoint(name.encode().hex()) or not any(word.isupper() for word in name.split()):
+        return False
+    return sum(len(_UNTOUCHED_BY_VNI.findall(field.text)) for field in burst.fields) < UNTOUCHED_MIN
 
 
-def _hex_text(field: Field) -> str | Literal[_Hex.GARBLED] | None:
+def _hex_text(field: Field) -> _HexText:
     """Decode hex of UTF-8; a text that is no hex comes back as it is, hex that says nothing is garbled."""
     if field.absent:
         return None
@@ -189,8 +198,7 @@ def _hex_text(field: Field) -> str | Literal[_Hex.GARBLED] | None:
     return text if text and text.isprintable() else _Hex.GARBLED
 
 
-def _text(field: Field) -> str | None:
-    text = _hex_text(field)
+def _text(text: _HexText) -> str | None:
     return None if text is _Hex.GARBLED else text
 
 

@@ -70,6 +70,8 @@ def undoubled(text: str) -> str:
 
 def foreign_index(text: str) -> int | None:
     """Return the index of the first character that no card prints in ASCII; `?` is a scanner's word for an accent."""
+    if text.isascii():  # as every text is that no input method touched
+        return text.index("?") if "?" in text else None
     for index, character in enumerate(text):
         if character == "?" or not (character.isascii() or character in _PADDING):
             return index
@@ -107,7 +109,7 @@ def _burst(text: str, start: int, *, terminated: bool) -> Burst:
 def _is_misread_utf8(name: str) -> bool:
     for code_page in ("latin-1", "cp1252"):
         try:
-            if name.encode(code_page).decode("utf-8") != name:
+            if not name.isascii() and name.encode(code_page).decode("utf-8"):
                 return True
         except UnicodeError:
             continue

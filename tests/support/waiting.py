@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 
 # Far beyond what any condition here takes on two busy cores; a test that waits this long has failed.
 DEADLINE_S = 20.0
@@ -17,3 +17,10 @@ async def until(condition: Callable[[], object], deadline_s: float = DEADLINE_S)
             msg = f"the condition did not come true within {deadline_s} s"
             raise TimeoutError(msg)
         await asyncio.sleep(POLL_INTERVAL_S)
+
+
+async def until_so(condition: Callable[[], Awaitable[object]], deadline_s: float = DEADLINE_S) -> None:
+    """Return once `await condition()` is true. Raises TimeoutError at the deadline."""
+    async with asyncio.timeout(deadline_s):
+        while not await condition():  # noqa: ASYNC110 -- what is waited for is outside of this process
+            await asyncio.sleep(POLL_INTERVAL_S)

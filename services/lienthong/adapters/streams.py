@@ -50,7 +50,7 @@ class StreamReader:
     """Follows partitions of one log in one FastStream broker.
 
     `start` returns at once: reading begins when every partition's start position is known and the log answers,
-    however long that takes, and then `reading` is set. `on_fault` is told of a trimmed or recreated stream and may seek.
+    however long that takes; then `reading` is set. `on_fault` is told of a trimmed or recreated stream and may seek.
     """
 
     def __init__(self, socket: Path, log: EventLog, clock: Clock, on_fault: OnFault = halt) -> None:

@@ -112,6 +112,8 @@ async def _say_when_reading(projector: Projector) -> None:
 
 
 async def _keep_watching(projector: Projector) -> None:
+    # Until reading has begun a cell may not have been created yet, and has nothing to go back from.
+    await projector.reader.reading.wait()
     while True:
         try:
             await projector.watch()

@@ -111,6 +111,10 @@ class Projection:
         """Make the store ready: check the server, load the Functions, learn how many buckets the cells have."""
         await check_server(self.redis)
         await load_functions(self.redis)
+        await self.learn()
+
+    async def learn(self) -> None:
+        """Learn from the cells how many buckets they have, as a reader must; where none exists nothing changes."""
         states = await self._hashes([self.keys.state(cell) for cell in range(self.cells)], "buckets")
         counts = {int(count) for (count,) in states if count is not None}
         if len(counts) > 1:

@@ -1,0 +1,161 @@
+"""What the gate says of the batches of one command, before any of them is written."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from lienthong.cli.console import fail, out, print_json, say, table_of
+from lienthong.cli.sources import Source, show_faults
+from lienthong.domain.gate import GateReport, GateSummary, check
+from lienthong.domain.gate_faults import Fault, FaultCode
+from lienthong.domain.register import Register
+from lienthong.domain.seals import SealedBatch
+
+#: Warnings and names that are shown of a batch; JSON has all of them.
+_SHOWN = 5
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Checked:
+    """A source and what the gate says of it; `position` is where it stands already, None where it is new."""
+
+    source: Source
+    report: GateReport
+    position: int | None
+
+    @property
+    def new(self) -> bool:
+        """Tell whether there is anything to write."""
+        return self.position is None
+
+
+def check_all(sources: Sequence[Source], register: Register) -> tuple[list[Checked], Register]:
+    """Check each source on what stands after those before it; return that, and what would stand after all.
+
+    A source that was accepted before is left as it is. The gate's faults are left in the reports.
+    """
+    checked: list[Checked] = []
+    for source in sources:
+        if not source.lines:
+            continue
+        report = check(register, source.facts)
+        if [fault.code for fault in report.faults] == [FaultCode.ALREADY_ACCEPTED]:
+            position = next(each.position for each in register.batches if each.batch_id == report.batch_id)
+            checked.append(Checked(source=source, report=report, position=position))
+            continue
+        checked.append(Checked(source=source, report=report, position=None))
+        if not report.passed:
+            break
+        register = register.with_batch(_as_if_sealed(source, report, register))
+    return checked, register
+
+
+def refuse_faults(checked: Checked, *, as_json: bool) -> None:
+    """End the command where the gate found faults, with the line of each in its file, in both languages."""
+    report, source = checked.report, checked.source
+    if report.passed:
+        return
+    if as_json:
+        faults = [_fault_document(fault, source) for fault in report.faults]
+        print_json({"refused": source.origin, "batch_id": report.batch_id, "faults": faults})
+    else:
+        show_faults(
+            sentence
+            for fault in report.faults
+            for sentence in (f"{_where(fault, source)} {fault.en}", f"    {fault.vi}")
+        )
+    fail(
+        f"{source.origin} is refused: {len(report.faults)} faults; nothing was written.",
+        "Correct these lines, and try --dry-run first.",
+    )
+
+
+def show(checked: Checked) -> None:
+    """Write for people what a batch would do."""
+    report, source = checked.report, checked.source
+    if checked.position is not None:
+        say(
+            f"[bold]{source.origin}[/]: already published (position {checked.position}), nothing to do. · "
+            "Đã công bố trước đó."
+        )
+        return
+    say(f"[bold]{source.origin}[/]: {report.count:,} facts · dữ kiện (batch {report.batch_id[:16]}…)")
+    _show_counts(report.summary)
+    if report.illustrative:
+        say("  [bold red]MINH HỌA – không có giá trị pháp lý · ILLUSTRATIVE – no legal force[/]")
+    for fault in report.warnings[:_SHOWN]:
+        say(f"  [yellow]note[/] {_where(fault, source)} {fault.en}")
+    if len(report.warnings) > _SHOWN:
+        say(f"  [yellow]note[/] … and {len(report.warnings) - _SHOWN:,} more of this kind")
+
+
+def document(checked: Checked) -> dict[str, Any]:
+    """Return what the gate says as JSON values."""
+    report = checked.report
+    summary = report.summary
+    return {
+        "name": checked.source.name,
+        "origin": checked.source.origin,
+        "batch_id": report.batch_id,
+        "base": report.base,
+        "count": report.count,
+        "state": "checked" if checked.new else "already_published",
+        "position": checked.position,
+        "on": summary.on,
+        "units_before": dict(summary.units_before),
+        "units_after": dict(summary.units_after),
+        "facilities_before": summary.facilities_before,
+        "facilities_after": summary.facilities_after,
+        "divided": [{"level": level, "code": code} for level, code in summary.divided],
+        "facilities_without_successor_before": list(summary.without_successor_before),
+        "facilities_without_successor_after": list(summary.without_successor_after),
+        "illustrative": len(report.illustrative),
+        "warnings": [_fault_document(fault, checked.source) for fault in report.warnings],
+    }
+
+
+def _as_if_sealed(source: Source, report: GateReport, register: Register) -> SealedBatch:
+    """Return the batch as it would stand, so that the next source is checked on it."""
+    return SealedBatch(
+        batch_id=report.batch_id,
+        base=report.base,
+        name=source.name,
+        position=register.position + report.count + 1,
+        facts=source.facts,
+    )
+
+
+def _show_counts(summary: GateSummary) -> None:
+    levels = sorted({*summary.units_before, *summary.units_after}, key=lambda level: summary.units_before.get(level, 0))
+    rows = [(level, summary.units_before.get(level, 0), summary.units_after.get(level, 0)) for level in levels]
+    rows.append(("facilities · cơ sở", summary.facilities_before, summary.facilities_after))
+    table = table_of(f"  in force on {summary.on or 'every day'}", "#before · trước", "#after · sau")
+    for name, before, after in rows:
+        if before or after:
+            table.add_row(f"  {name}", f"{before:,}", f"[bold]{after:,}[/]" if before != after else f"{after:,}")
+    if table.row_count:
+        out.print(table)
+    if summary.divided:
+        say(
+            f"  {len(summary.divided):,} divided among several, and none of them chosen · "
+            f"{len(summary.divided):,} nơi được chia, không tự chọn"
+        )
+    before, after = len(summary.without_successor_before), len(summary.without_successor_after)
+    if before or after:
+        say(f"  facilities that ended without a successor · cơ sở chưa có kế tiếp: {before:,} → {after:,}")
+
+
+def _where(fault: Fault, source: Source) -> str:
+    lines = source.lines_of(fault.family, fault.fact_id)
+    return f"{source.origin}:{','.join(str(line) for line in lines)}:" if lines else f"{source.origin}:"
+
+
+def _fault_document(fault: Fault, source: Source) -> dict[str, Any]:
+    return {
+        "code": fault.code,
+        "family": fault.family,
+        "id": fault.fact_id,
+        "lines": source.lines_of(fault.family, fault.fact_id),
+        "vi": fault.vi,
+        "en": fault.en,
+    }

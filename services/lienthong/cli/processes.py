@@ -1,0 +1,65 @@
+"""`lienthong projector|lookup|monitor`: one process of the service, as `lienthong up` starts three of them."""
+
+import sys
+from collections.abc import Callable, Coroutine
+from importlib import import_module
+from typing import Any
+
+import typer
+import uvloop
+from redis.exceptions import RedisError
+
+from lienthong.adapters.keys import KeyStoreRefused
+from lienthong.adapters.projection import ProjectionRefused
+from lienthong.adapters.serving import AddressTaken
+from lienthong.cli.console import err, fail
+from lienthong.cli.options import DataDir, settings_of
+from lienthong.runtime import logging
+from lienthong.runtime.datadir import DataDirectoryRefused
+from lienthong.runtime.settings import Settings
+
+#: What no second start can mend; `lienthong up` ends when a process ends with it.
+_REFUSED = (KeyStoreRefused, ProjectionRefused, AddressTaken, DataDirectoryRefused)
+#: The servers may be there in a moment; `lienthong up` starts a process again that ends with this.
+_AGAIN = 1
+
+projector, lookup, monitor = (typer.Typer(add_completion=False) for _ in range(3))
+
+
+@projector.command("projector")
+def run_projector(data_dir: DataDir = None) -> None:
+    """Run the process that projects cards and batches.
+
+    Chạy tiến trình dựng dữ liệu tra cứu.
+    """
+    _run("projector", settings_of(data_dir=data_dir))
+
+
+@lookup.command("lookup")
+def run_lookup(data_dir: DataDir = None) -> None:
+    """Run the process that answers look-ups.
+
+    Chạy tiến trình trả lời tra cứu.
+    """
+    _run("lookup", settings_of(data_dir=data_dir))
+
+
+@monitor.command("monitor")
+def run_monitor(data_dir: DataDir = None) -> None:
+    """Run the process that counts what was answered.
+
+    Chạy tiến trình đếm lượt tra cứu.
+    """
+    _run("monitor", settings_of(data_dir=data_dir))
+
+
+def _run(name: str, settings: Settings) -> None:
+    logging.configure(settings.log_level, settings.log_format)
+    process: Callable[[Settings], Coroutine[Any, Any, None]] = import_module(f"lienthong.{name}.app").run
+    try:
+        uvloop.run(process(settings))
+    except _REFUSED as fault:
+        fail(str(fault))
+    except (RedisError, OSError) as fault:
+        err.print(f"lienthong {name}: the servers went away ({type(fault).__name__}).", soft_wrap=True, markup=False)
+        sys.exit(_AGAIN)

@@ -1,0 +1,90 @@
+"""The running service of a data directory, as commands reach it: its log and its projection."""
+
+import asyncio
+from collections.abc import AsyncIterator, Coroutine
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any, NoReturn, TypeVar
+
+from redis.asyncio import Redis
+from redis.exceptions import RedisError
+
+from lienthong.adapters.event_log import EventLog
+from lienthong.adapters.projection import Projection
+from lienthong.adapters.register_log import RegisterGap
+from lienthong.cli.console import fail
+from lienthong.runtime.connection import connect
+from lienthong.runtime.datadir import DataDirectory, data_directory
+from lienthong.runtime.settings import Settings
+from lienthong_schemas.streams import CARDS
+
+Result = TypeVar("Result")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Service:
+    """A data directory whose two servers answer."""
+
+    directory: DataDirectory
+    log: EventLog
+    log_client: Redis
+    projection_client: Redis
+
+    @property
+    def projection(self) -> Projection:
+        """Return the cells of cards, to be read; a command never writes them."""
+        return Projection(self.projection_client, CARDS.partitions)
+
+
+async def answers(client: Redis) -> bool:
+    """Tell whether a server answers."""
+    try:
+        await client.ping()
+    except (RedisError, OSError):
+        return False
+    return True
+
+
+@asynccontextmanager
+async def open_service(settings: Settings) -> AsyncIterator[Service | None]:
+    """Connect to the servers of the data directory; None where the log does not answer."""
+    directory = data_directory(settings.data_dir)
+    log, projection = connect(directory.socket("log")), connect(directory.socket("projection"))
+    try:
+        if await answers(log):
+            yield Service(directory=directory, log=EventLog(log), log_client=log, projection_client=projection)
+        else:
+            yield None
+    finally:
+        await log.aclose()
+        await projection.aclose()
+
+
+@asynccontextmanager
+async def running_service(settings: Settings) -> AsyncIterator[Service]:
+    """Connect to the servers of the data directory; ends the command where they do not answer."""
+    async with open_service(settings) as service:
+        if service is None:
+            fail_not_running(settings)
+        yield service
+
+
+def fail_not_running(settings: Settings) -> NoReturn:
+    """End the command, saying how the service is started."""
+    root = data_directory(settings.data_dir).root
+    if not root.exists():
+        fail(f"There is no data directory {root}.", f"Start the service: lienthong up --data-dir {root}")
+    fail(f"No service runs on {root}.", f"Start it: lienthong up --data-dir {root}")
+
+
+def run(work: Coroutine[Any, Any, Result]) -> Result:
+    """Run a command's work to its end; a server that goes away meanwhile ends the command in one sentence."""
+    try:
+        return asyncio.run(work)
+    except RegisterGap as fault:
+        fail(f"The log is damaged: {fault}.", "Restore the log from a backup, or publish into a new --data-dir.")
+    except (RedisError, OSError) as fault:
+        kind = type(fault).__name__
+        fail(
+            f"The service went away ({kind}).", "See lienthong status, and call this command again; it may be repeated."
+        )

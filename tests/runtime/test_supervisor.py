@@ -17,6 +17,7 @@ import pytest
 from lienthong.runtime.children import Announcement, ChildRefused, ChildSpec
 from lienthong.runtime.connection import connect
 from lienthong.runtime.datadir import InUse, data_directory
+from lienthong.runtime.embedded import ServerFault, find_orphan
 from lienthong.runtime.settings import Settings
 from lienthong.runtime.supervisor import PROCESSES, child_specs, server_specs, up
 from tests.support.waiting import until
@@ -94,6 +95,31 @@ async def test_a_crashed_process_is_started_again(running: Starter) -> None:
         os.kill(pids(heard, "lookup")[0], signal.SIGKILL)
         await until(lambda: len(said(heard, "lookup", "ready")) == 2)
         assert said(heard, "lookup", "ended") == [{"status": -signal.SIGKILL}]
+
+
+async def test_a_crashed_process_is_noticed_though_a_process_of_its_own_keeps_its_output_open(
+    running: Starter, tmp_path: Path
+) -> None:
+    note = tmp_path / "grandchild"
+    sleeper = "import subprocess, sys, pathlib\nworker = subprocess.Popen([sys.executable, '-c', "
+    sleeper += "'import time; time.sleep(600)'])\n"
+    sleeper += f"pathlib.Path({str(note)!r}).open('a').write(f'{{worker.pid}}\\n')\n"
+    async with running(child("lookup", sleeper + OBEDIENT)) as heard:
+        os.kill(pids(heard, "lookup")[0], signal.SIGKILL)
+        await until(lambda: len(said(heard, "lookup", "ready")) == 2)
+    for pid in note.read_text().split():
+        os.kill(int(pid), signal.SIGKILL)
+
+
+async def test_a_server_that_cannot_start_ends_the_service_and_leaves_nothing_running(
+    running: Starter, root: Path
+) -> None:
+    (root / "log").mkdir()
+    (root / "log" / "appendonlydir").write_text("not a directory")
+    with pytest.raises(ServerFault, match=r"log server did not start"):
+        async with running(child("lookup", OBEDIENT)):
+            pass
+    assert [find_orphan(spec) for spec in server_specs(data_directory(root), Settings(data_dir=root))] == [None, None]
 
 
 async def test_a_process_that_says_it_cannot_run_ends_the_service(running: Starter) -> None:

@@ -98,41 +98,61 @@ class Child:
             await asyncio.sleep(jittered)
 
     async def _run_once(self) -> int:
-        """Run the child to its end and return its status; a cancellation stops it first."""
-        with contextlib.ExitStack() as stack:
-            errors = None
-            if self.spec.log_file is not None:
-                errors = stack.enter_context(self.spec.log_file.open("ab"))
-            process = await asyncio.create_subprocess_exec(
-                *self.spec.command,
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.PIPE,
-                stderr=errors,
-                env=dict(self.spec.environment),
-                # An interrupt typed at the terminal reaches the parent alone, which stops its children in order.
-                start_new_session=True,
-                preexec_fn=functools.partial(processes.die_with_parent, os.getpid()),
-            )
+        """Run the child to its end and return its status; a cancellation stops it first.
+
+        It writes to a pipe of ours and not of asyncio's, which takes a process for running as long as its pipe is
+        open: a process of its own may outlive it and keep that open.
+        """
+        readable, writable = os.pipe()
+        try:
+            process = await self._spawn(writable)
+        finally:
+            os.close(writable)
         self._process = process
         self._announce(Announcement(name=self.spec.name, event="started", facts={"pid": process.pid}))
+        hearing = asyncio.create_task(self._hear(readable))
         try:
-            await self._hear(process)
             return await process.wait()
         except asyncio.CancelledError:
             await self._stop(process)
             raise
         finally:
+            hearing.cancel()
+            await asyncio.wait([hearing])
             self._process = None
             self.ready.clear()
 
-    async def _hear(self, process: asyncio.subprocess.Process) -> None:
-        """Read standard output to its end; a line that is no readiness line is dropped, and none blocks the child."""
-        assert process.stdout is not None, "the process was made with a pipe"  # noqa: S101  # an invariant
-        while chunk := await _line(process.stdout):
-            facts = _readiness(chunk)
-            if facts is not None:
-                self.ready.set()
-                self._announce(Announcement(name=self.spec.name, event="ready", facts=facts))
+    async def _spawn(self, output: int) -> asyncio.subprocess.Process:
+        """Start the process with its own session, so that an interrupt typed at the terminal reaches us alone."""
+        with contextlib.ExitStack() as stack:
+            errors = None
+            if self.spec.log_file is not None:
+                errors = stack.enter_context(self.spec.log_file.open("ab"))
+            return await asyncio.create_subprocess_exec(
+                *self.spec.command,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=errors,
+                env=dict(self.spec.environment),
+                start_new_session=True,
+                preexec_fn=functools.partial(processes.die_with_parent, os.getpid()),
+            )
+
+    async def _hear(self, output: int) -> None:
+        """Read what the child writes; a line that is no readiness line is dropped, so that none blocks the child."""
+        reader = asyncio.StreamReader()
+        pipe = os.fdopen(output, "rb", buffering=0)
+        transport, _ = await asyncio.get_running_loop().connect_read_pipe(
+            lambda: asyncio.StreamReaderProtocol(reader), pipe
+        )
+        try:
+            while chunk := await _line(reader):
+                facts = _readiness(chunk)
+                if facts is not None:
+                    self.ready.set()
+                    self._announce(Announcement(name=self.spec.name, event="ready", facts=facts))
+        finally:
+            transport.close()
 
     async def _stop(self, process: asyncio.subprocess.Process) -> None:
         identity = ProcessIdentity.of(process.pid)

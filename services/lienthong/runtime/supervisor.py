@@ -106,7 +106,12 @@ async def _servers(
 ) -> AsyncIterator[list[EmbeddedServer]]:
     servers = [EmbeddedServer(spec) for spec in server_specs(directory, settings)]
     try:
-        await asyncio.gather(*(_start(server, announce) for server in servers))
+        try:
+            async with asyncio.TaskGroup() as group:
+                for server in servers:
+                    group.create_task(_start(server, announce))
+        except* ServerFault as faults:
+            raise faults.exceptions[0] from None
         yield servers
     finally:
         for server in servers:

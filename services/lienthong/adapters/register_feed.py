@@ -27,7 +27,7 @@ BLOCK_MS = 500
 #: How long the register may go without hearing from the mirror before it says that it may lack something.
 SILENCE_MAX = timedelta(seconds=5)
 #: How long a process waits for the register before it begins without one.
-START_WAIT_S = 5.0
+START_WAIT_S = 2.5
 #: The pause after a fault or a gap: the projector looks once a second.
 PAUSE_S = 0.25
 
@@ -141,6 +141,7 @@ class RegisterFeed:
         self._register = folded
         self._entries = len(folded.batches)
         self._last = entries[-1].id if entries else FIRST
+        self._heard_at = self._clock.now()
         self._tell(sound=True)
 
     def _tell(self, *, sound: bool) -> None:
@@ -159,10 +160,11 @@ async def followed(projection: Path, clock: Clock) -> AsyncIterator[RegisterFeed
     feed = RegisterFeed(client, clock)
     feed.start()
     try:
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(START_WAIT_S):
-                while not feed.complete:
-                    await feed.changed()
+        for _ in range(int(START_WAIT_S / PAUSE_S)):
+            if feed.complete:
+                break
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(feed.changed(), PAUSE_S)
         yield feed
     finally:
         await feed.stop()

@@ -172,6 +172,9 @@ def _broker(socket: Path) -> RedisBroker:
     Reads may be repeated, so the client retries them for ever with short pauses: a fetch error that came out of
     the client would make FastStream sleep for 5 s. Without type casting the handler gets our batch as it is.
     """
+    chatter = logging.getLogger("lienthong.streams.broker")
+    # At INFO it tells of each task that ends at a stop.
+    chatter.setLevel(logging.WARNING)
     return RedisBroker(
         f"unix://{quote(str(socket))}",
         retry=Retry(ExponentialWithJitterBackoff(base=0.02, cap=0.25), -1),
@@ -179,7 +182,7 @@ def _broker(socket: Path) -> RedisBroker:
         max_connections=256,
         apply_types=False,
         graceful_timeout=STOP_TIMEOUT_S,
-        logger=logging.getLogger("lienthong.streams.broker"),
+        logger=chatter,
         log_level=logging.DEBUG,
     )
 

@@ -7,7 +7,7 @@ from typing import Any
 from lienthong.cli.console import fail, out, print_json, say, table_of
 from lienthong.cli.sources import Source, show_faults
 from lienthong.domain.gate import GateReport, GateSummary, check
-from lienthong.domain.gate_faults import Fault, FaultCode
+from lienthong.domain.gate_faults import Fault
 from lienthong.domain.register import Register
 from lienthong.domain.seals import SealedBatch
 
@@ -39,11 +39,10 @@ def check_all(sources: Sequence[Source], register: Register) -> tuple[list[Check
         if not source.lines:
             continue
         report = check(register, source.facts)
-        if [fault.code for fault in report.faults] == [FaultCode.ALREADY_ACCEPTED]:
-            position = next(each.position for each in register.batches if each.batch_id == report.batch_id)
-            checked.append(Checked(source=source, report=report, position=position))
+        position = next((each.position for each in register.batches if each.batch_id == report.batch_id), None)
+        checked.append(Checked(source=source, report=report, position=position))
+        if position is not None:
             continue
-        checked.append(Checked(source=source, report=report, position=None))
         if not report.passed:
             break
         register = register.with_batch(_as_if_sealed(source, report, register))
@@ -53,7 +52,7 @@ def check_all(sources: Sequence[Source], register: Register) -> tuple[list[Check
 def refuse_faults(checked: Checked, *, as_json: bool) -> None:
     """End the command where the gate found faults, with the line of each in its file, in both languages."""
     report, source = checked.report, checked.source
-    if report.passed:
+    if report.passed or not checked.new:
         return
     if as_json:
         faults = [_fault_document(fault, source) for fault in report.faults]
@@ -65,7 +64,7 @@ def refuse_faults(checked: Checked, *, as_json: bool) -> None:
             for sentence in (f"{_where(fault, source)} {fault.en}", f"    {fault.vi}")
         )
     fail(
-        f"{source.origin} is refused: {len(report.faults)} faults; nothing was written.",
+        f"{source.origin} is refused for {len(report.faults)} reasons; nothing was written.",
         "Correct these lines, and try --dry-run first.",
     )
 
@@ -126,13 +125,14 @@ def _as_if_sealed(source: Source, report: GateReport, register: Register) -> Sea
 
 
 def _show_counts(summary: GateSummary) -> None:
-    levels = sorted({*summary.units_before, *summary.units_after}, key=lambda level: summary.units_before.get(level, 0))
-    rows = [(level, summary.units_before.get(level, 0), summary.units_after.get(level, 0)) for level in levels]
-    rows.append(("facilities · cơ sở", summary.facilities_before, summary.facilities_after))
-    table = table_of(f"  in force on {summary.on or 'every day'}", "#before · trước", "#after · sau")
-    for name, before, after in rows:
-        if before or after:
-            table.add_row(f"  {name}", f"{before:,}", f"[bold]{after:,}[/]" if before != after else f"{after:,}")
+    """Write what the batch changes: a count that stays what it was says nothing."""
+    before = {**summary.units_before, "facilities · cơ sở": summary.facilities_before}
+    after = {**summary.units_after, "facilities · cơ sở": summary.facilities_after}
+    changed = [name for name in {**before, **after} if before.get(name, 0) != after.get(name, 0)]
+    on = "" if summary.on is None else f" {summary.on}"
+    table = table_of(f"  counts · số đơn vị{on}", "#before · trước", "#after · sau")
+    for name in sorted(changed, key=lambda name: max(before.get(name, 0), after.get(name, 0))):
+        table.add_row(f"  {name}", f"{before.get(name, 0):,}", f"[bold]{after.get(name, 0):,}[/]")
     if table.row_count:
         out.print(table)
     if summary.divided:
@@ -140,9 +140,9 @@ def _show_counts(summary: GateSummary) -> None:
             f"  {len(summary.divided):,} divided among several, and none of them chosen · "
             f"{len(summary.divided):,} nơi được chia, không tự chọn"
         )
-    before, after = len(summary.without_successor_before), len(summary.without_successor_after)
-    if before or after:
-        say(f"  facilities that ended without a successor · cơ sở chưa có kế tiếp: {before:,} → {after:,}")
+    had, has = len(summary.without_successor_before), len(summary.without_successor_after)
+    if had != has:
+        say(f"  facilities without a known successor · cơ sở chưa có kế tiếp: {had:,} → {has:,}")
 
 
 def _where(fault: Fault, source: Source) -> str:

@@ -217,7 +217,7 @@ def _say_published(done: Published, source: Source, seconds: float | None, *, ca
         f"[bold green]{source.origin} in force in {seconds:.2f} s[/] (position {done.position}) · "
         f"có hiệu lực sau {seconds:.2f} giây"
     )
-    if cards is not None:
+    if cards:
         say(
             f"  [bold]0 card bytes written[/]: the digest of {cards:,} cards is what it was · "
             "không ghi lại một byte thẻ nào"

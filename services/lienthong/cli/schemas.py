@@ -1,0 +1,43 @@
+"""`lienthong schemas`: the contract of every message, for programs in any language."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from lienthong.cli.console import fail, print_json, say
+from lienthong.cli.options import AsJson
+from lienthong_schemas.export import export
+
+app = typer.Typer(
+    add_completion=False,
+    no_args_is_help=True,
+    help="""Write out the contract of every message.
+
+    Xuất lược đồ của mọi thông điệp.
+    """,
+)
+
+
+@app.callback()
+def _group() -> None:
+    """Keep `export` a command of its own."""
+
+
+@app.command("export")
+def export_schemas(
+    directory: Annotated[Path, typer.Argument(metavar="DIR", help="where TYPE.VERSION.json files are written")],
+    as_json: AsJson = False,
+) -> None:
+    """Write the JSON Schema (2020-12) of every type and version into a directory.
+
+    Xuất JSON Schema của từng loại thông điệp.
+    """
+    try:
+        written = export(directory)
+    except OSError as fault:
+        fail(f"{directory} cannot be written: {fault.strerror or fault}.", "Choose another directory.")
+    if as_json:
+        print_json([str(path) for path in written])
+    else:
+        say(f"{len(written)} schemas written to {directory} · đã ghi {len(written)} lược đồ")

@@ -1,0 +1,32 @@
+"""Sends generated events straight to the running service, with a progress bar."""
+
+import time
+from collections.abc import Iterable
+
+from lienthong.adapters.publishing import Publisher
+from lienthong.cli.console import progress_bar, say, warn
+from lienthong.cli.in_force import cards_in_force
+from lienthong.cli.service import run, running_service
+from lienthong.runtime.clock import SystemClock
+from lienthong.runtime.settings import Settings
+from lienthong_schemas.streams import CARDS
+
+
+def send(settings: Settings, stream: str, events: Iterable[tuple[str, bytes]], count: int) -> None:
+    """Append the events, each under its key; cards are waited for until answers have them."""
+    run(_send(settings, stream, events, count))
+
+
+async def _send(settings: Settings, stream: str, events: Iterable[tuple[str, bytes]], count: int) -> None:
+    async with running_service(settings) as service:
+        began = time.monotonic()
+        without_end = ((key, line.rstrip(b"\n")) for key, line in events)
+        with progress_bar(f"publishing to {stream}", count) as bar:
+            sent = await Publisher(service.log, SystemClock()).publish_events(stream, without_end, bar.advance)
+        say(f"[bold]{sent:,}[/] events of {stream} acknowledged in {time.monotonic() - began:.1f} s")
+        if stream != CARDS.name:
+            return
+        if await cards_in_force(service.log, service.projection):
+            say(f"[bold green]In answers {time.monotonic() - began:.1f} s[/] after the first · đã vào dữ liệu tra cứu")
+        else:
+            warn("The cards are in the log; they are answered for as soon as the projector runs.")

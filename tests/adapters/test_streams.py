@@ -254,12 +254,14 @@ async def test_a_position_before_the_first_kept_entry_is_told_and_nothing_is_han
 async def test_entries_trimmed_while_a_handler_fails_are_told_too(
     log: EventLog, log_server: ServerSpec, log_client: Redis
 ) -> None:
-    sink, told, gate = Sink(), list[Fault](), asyncio.Event()
+    sink, told = Sink(), list[Fault]()
+    entered, gate = asyncio.Event(), asyncio.Event()
 
     async def hear(_follower: Follower, fault: Fault) -> None:
         told.append(fault)
 
     async def wait(_batch: Batch) -> None:
+        entered.set()
         await gate.wait()
 
     sink.before = wait
@@ -267,7 +269,7 @@ async def test_entries_trimmed_while_a_handler_fails_are_told_too(
     reader.subscribe("lookups.v1", 0, sink.take, sink.start)
     await append(log, 0, 500)
     reader.start()
-    await until(lambda: reader.progress()[0].end == 500)
+    await entered.wait()
     await append(log, 500, 520)
     await log_client.xtrim("lookups.v1/0", minid="0-511", approximate=False)
     gate.set()

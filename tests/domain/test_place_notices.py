@@ -88,6 +88,15 @@ def test_a_new_province_is_named_with_the_commune_even_where_code_and_name_stay(
     assert "Phường Trúc Bạch nay là Phường Trúc Bạch, Tỉnh Bắc Ninh từ" in notice.vi
 
 
+def test_a_province_that_went_into_another_is_named_once() -> None:
+    merged = (
+        unit(BN, "2025-07-01", name="Tỉnh Bắc Ninh"),
+        reorganised("2025-07-01", [(HN, BN, "whole")], [HN], document="9/NQ"),
+    )
+    decision = answer(question(), found(card(address=("province", "01", "2023-03-01"))), register_of(*BEFORE, *merged))
+    assert "Thành phố Hà Nội nay là Tỉnh Bắc Ninh từ" in told(decision, "address_succeeded").vi
+
+
 def test_a_new_code_under_the_same_name_is_told_with_the_code() -> None:
     recoded = (
         unit(commune("00009"), "2025-07-01", name="Phường Trúc Bạch", parent=HN),

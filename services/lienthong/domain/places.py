@@ -131,7 +131,7 @@ def _name(day: RegisterDay, place: Place, beside: tuple[Place, ...]) -> Said:
     before = beside[0] if len(beside) == 1 else None
     if before is None:
         return same(name)
-    if place.province_code not in (None, before.province_code):
+    if place.level != PROVINCE and place.province_code not in (None, before.province_code):
         provinces = day.territory.timeline.in_force(PlaceKey(PROVINCE, str(place.province_code)), day.on)
         name = f"{name}, {provinces[0].version.name}" if len(provinces) == 1 else name
     if name == before.name and place.code != before.code:

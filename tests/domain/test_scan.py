@@ -49,7 +49,7 @@ def test_the_models_type_as_the_input_methods_do() -> None:
     assert TELEX.type("e1baab") == "e1bâb"
 
 
-@settings(max_examples=1_000)
+@settings(max_examples=400)
 @given(printed_cards(), input_methods())
 @example(CARD, TELEX)
 @example(CARD, VNI)
@@ -58,7 +58,7 @@ def test_a_card_scanned_through_an_input_method_is_never_another_card(card: Prin
     refuses_or_warns(parse_qr(mangled), card.number[-10:], Identity(name=card.name, birth=card.birth))
 
 
-@settings(max_examples=500)
+@settings(max_examples=200)
 @given(printed_citizens(), input_methods())
 def test_a_citizen_id_scanned_through_an_input_method_is_never_another_citizen(
     citizen: PrintedCitizen, method: InputMethod
@@ -163,7 +163,7 @@ def test_two_cards_in_one_scan_are_refused(one: PrintedCard, other: PrintedCard,
     assert presented.code == FaultCode.SCANNED_TWICE
 
 
-@settings(max_examples=500)
+@settings(max_examples=200)
 @given(printed_cards(), printed_cards(), st.data())
 def test_a_cut_scan_before_a_whole_one_never_presents_the_first(
     first: PrintedCard, second: PrintedCard, data: st.DataObject
@@ -175,7 +175,7 @@ def test_a_cut_scan_before_a_whole_one_never_presents_the_first(
     assert isinstance(presented, Malformed)
 
 
-@settings(max_examples=500)
+@settings(max_examples=200)
 @given(printed_citizens(), printed_citizens(), st.data())
 def test_a_cut_citizen_scan_before_a_whole_one_never_presents_the_first(
     first: PrintedCitizen, second: PrintedCitizen, data: st.DataObject

@@ -61,7 +61,7 @@ def test_a_card_shaped_number_is_masked_wherever_it_stands(number: str, form: st
 
 
 def test_a_number_that_is_no_text_is_masked_too() -> None:
-    assert masked(n=1234567890, m=-123456789012) == {"n": WITHHELD, "m": WITHHELD}
+    assert masked(n=10**9, m=-(10**11)) == {"n": WITHHELD, "m": WITHHELD}
 
 
 @pytest.mark.parametrize("value", [0, 8080, 25113, 1.5, True, None, 12345678901, 1754013600123, "2025-08-01T09:00:00Z"])

@@ -109,7 +109,7 @@ class Follower:
         self._point(entry_id(position))
 
     def observe(self, bounds: Bounds, at: datetime) -> Fault | None:
-        """Take what the partition held `at` a moment; return the partition's fault when it is new."""
+        """Take what the partition held `at` a moment; return the partition's fault until `told` says it is known."""
         self._observed = (at, bounds.end)
         position = self._position
         if position is None or self._told:
@@ -119,8 +119,11 @@ class Follower:
         elif bounds.first > position:
             self._fault = Trimmed(position=position, first=bounds.first)
         self._settle()
-        self._told = self._fault is not None
         return self._fault
+
+    def told(self, fault: Fault) -> None:
+        """Note that the owner knows of this fault; one that a seek has brought about since is told as well."""
+        self._told = self._fault == fault
 
     async def take(self, entries: tuple[Entry, ...]) -> None:
         """Handle what the subscriber brought, or point it to where it should read.

@@ -159,6 +159,7 @@ class StreamReader:
                 if fault is not None:
                     _log.error("stream_broken", stream=stream, partition=follower.partition, fault=repr(fault))
                     await self._on_fault(follower, fault)
+                    follower.told(fault)
 
 
 def _tell_of_end(task: asyncio.Task[None]) -> None:

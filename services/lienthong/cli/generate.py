@@ -103,11 +103,12 @@ def _refuse_nowhere(out: Path | None, images: Path | None, *, publish: bool) -> 
 
 def _card_plan(count: int, seed: int) -> CardPlan:
     """Return the plan whose prefix has room for so many, the narrowest there is."""
-    for prefix in PREFIXES:
-        plan = CardPlan(seed=seed, places=shipped_places(), prefix=prefix)
-        if count <= plan.capacity:
-            return plan
-    fail(f"There is room for {plan.capacity:,} numbers that are never issued, not for {count:,}.", "Lower the count.")
+    plans = [CardPlan(seed=seed, places=shipped_places(), prefix=prefix) for prefix in PREFIXES]
+    fitting = next((plan for plan in plans if count <= plan.capacity), None)
+    if fitting is None:
+        most = max(plan.capacity for plan in plans)
+        fail(f"There is room for {most:,} numbers that are never issued, not for {count:,}.", "Lower the count.")
+    return fitting
 
 
 def _deliver(made: Made, out: Path | None, settings: Settings | None) -> None:

@@ -7,7 +7,7 @@ from datetime import datetime
 
 from lienthong.adapters.event_log import EventLog
 from lienthong.adapters.projection import Projection
-from lienthong.adapters.register_feed import RegisterFeed
+from lienthong.adapters.register_mirror import RegisterMirror
 from lienthong.cli.console import progress_bar
 from lienthong.runtime.clock import Clock
 from lienthong_schemas.streams import CARDS
@@ -17,17 +17,19 @@ REGISTER_WAIT_S = 10.0
 #: The projector writes tens of thousands of cards a second: one that did not move for this long does not run.
 STANDSTILL_S = 10.0
 _POLL_S = 0.05
+_REGISTER_POLL_S = 0.005
 
 
-async def register_in_force(feed: RegisterFeed, position: int, since: datetime, clock: Clock) -> float | None:
-    """Return how many seconds after `since` a follower of the register had folded `position`; None if it never did.
+async def register_in_force(mirror: RegisterMirror, position: int, since: datetime, clock: Clock) -> float | None:
+    """Return how many seconds after `since` every look-up could have `position`; None where it is not mirrored.
 
-    The feed is the one that every look-up process follows, so a batch that it has counts in their answers too.
+    Look-ups fold what the mirror has as soon as it has it. The caller has folded the same batch meanwhile, by reading
+    it back from the log, so its own time stands for theirs.
     """
     try:
         async with asyncio.timeout(REGISTER_WAIT_S):
-            while feed.register.position < position:
-                await feed.changed()
+            while int((await mirror.stands()).last.rpartition("-")[2]) < position:  # noqa: ASYNC110  # a server is asked
+                await asyncio.sleep(_REGISTER_POLL_S)
     except TimeoutError:
         return None
     return max(0.0, (clock.now() - since).total_seconds())

@@ -1,0 +1,166 @@
+"""`lienthong status`: what runs on a data directory, how far it has read, and what stands in the register."""
+
+import asyncio
+from datetime import UTC, datetime
+from typing import Any
+
+import typer
+
+from lienthong.adapters.dead_letters import letters
+from lienthong.adapters.history import History
+from lienthong.adapters.publishing import Publisher
+from lienthong.adapters.register_mirror import RegisterMirror
+from lienthong.cli.console import OTHER, YES, out, print_json, say, table_of
+from lienthong.cli.options import AsJson, DataDir, settings_of
+from lienthong.cli.service import Service, answers, fail_not_running, open_service, run
+from lienthong.domain.register import Register
+from lienthong.runtime.clock import VIETNAM, SystemClock
+from lienthong.runtime.datadir import DataDirectory
+from lienthong.runtime.processes import ProcessIdentity, alive
+from lienthong.runtime.settings import Settings
+from lienthong.runtime.supervisor import SERVERS
+from lienthong_schemas.streams import CARDS, DECISIONS, REGISTER, STREAMS
+
+app = typer.Typer(add_completion=False)
+
+
+@app.command()
+def status(data_dir: DataDir = None, as_json: AsJson = False) -> None:
+    """Say what runs, how far it has read, and what stands in the register.
+
+    Tình trạng dịch vụ và sổ đăng ký.
+
+    Exit status: 0 where everything is read to its end, 1 where something lags or is away, 2 where nothing runs.
+    """
+    found = run(_read(settings_of(data_dir=data_dir)))
+    if as_json:
+        print_json(found)
+    else:
+        _show(found)
+    raise typer.Exit(YES if found["sound"] else OTHER)
+
+
+async def _read(settings: Settings) -> dict[str, Any]:
+    async with open_service(settings) as service:
+        if service is None:
+            fail_not_running(settings)
+        projection_answers = await answers(service.projection_client)
+        register = await Publisher(service.log, SystemClock()).register()
+        found: dict[str, Any] = {
+            "data_dir": str(service.directory.root),
+            "processes": _processes(service.directory),
+            "servers": {"log": True, "projection": projection_answers},
+            "log_ends": {
+                stream.name: sum(bounds.end for bounds in (await service.log.bounds(stream.name)).values())
+                for stream in STREAMS
+            },
+            "register": _register(register),
+            "cards": await _cards(service) if projection_answers else None,
+            "register_mirror": await _mirror(service, register) if projection_answers else None,
+            "decisions": await asyncio.to_thread(_decisions, service.directory),
+            "dead_letters": len(await letters(service.log)),
+        }
+    cards, mirror = found["cards"], found["register_mirror"]
+    sound = cards is not None and cards["complete"] and not cards["lag"] and mirror["lag_batches"] == 0
+    return found | {"sound": bool(sound)}
+
+
+def _processes(directory: DataDirectory) -> dict[str, int | None]:
+    """Return the process ids of the parent and of both servers, None for one that does not run."""
+    pids: dict[str, int | None] = {}
+    for name in ("up", *SERVERS):
+        known = ProcessIdentity.recall(directory.run / f"{name}.pid")
+        pids[name] = known.pid if known is not None and alive(known) else None
+    return pids
+
+
+def _register(register: Register) -> dict[str, Any]:
+    return {
+        "position": register.position,
+        "facts": len(register.facts.winners),
+        "illustrative": register.illustrative,
+        "conflicts": len(register.facts.conflicts),
+        "batches": [
+            {"batch_id": each.batch_id, "name": each.name, "position": each.position, "count": len(each.facts)}
+            for each in register.batches
+        ],
+    }
+
+
+async def _cards(service: Service) -> dict[str, Any]:
+    ends = await service.log.bounds(CARDS.name)
+    states = await service.projection.states()
+    moments = [state.caught_up_at_ms for state in states]
+    known = [moment for moment in moments if moment is not None]
+    since = min(known) if len(known) == len(states) else None
+    return {
+        "cards": sum(state.facts for state in states),
+        "lag": sum(max(0, ends[cell].end - (state.position or 0)) for cell, state in enumerate(states)),
+        "incomplete_cells": sum(not state.complete for state in states),
+        "complete": all(state.complete for state in states),
+        "caught_up_at": None if since is None else datetime.fromtimestamp(since / 1000, UTC).isoformat(),
+    }
+
+
+async def _mirror(service: Service, register: Register) -> dict[str, Any]:
+    stands = await RegisterMirror(service.projection_client).stands()
+    return {
+        "entries": stands.entries,
+        "last": stands.last,
+        "lag_batches": sum(each.position > int(stands.last.rpartition("-")[2]) for each in register.batches),
+    }
+
+
+def _decisions(directory: DataDirectory) -> dict[str, Any] | None:
+    """Return how far the monitor has counted, None where it never ran."""
+    file = directory.history / "history.sqlite"
+    if not file.exists():
+        return None
+    history = History.open(file)
+    try:
+        return {"counted": sum(history.position(DECISIONS.name, each) for each in range(DECISIONS.partitions))}
+    finally:
+        history.close()
+
+
+def _show(found: dict[str, Any]) -> None:
+    say(f"[bold]{found['data_dir']}[/]")
+    table = table_of("", "")
+    for name, pid in found["processes"].items():
+        table.add_row(name, "[red]not running · không chạy[/]" if pid is None else f"running · đang chạy (pid {pid})")
+    cards, register, decisions = found["cards"], found["register"], found["decisions"]
+    if cards is None:
+        table.add_row("cards · thẻ", "[red]the projection does not answer · không trả lời[/]")
+    else:
+        complete = "[green]complete · đủ[/]" if cards["complete"] else "[yellow]not complete · chưa đủ[/]"
+        table.add_row("cards · thẻ", f"{cards['cards']:,}, {cards['lag']:,} behind · chậm, {complete}")
+        table.add_row("data as of · dữ liệu đến", _local(cards["caught_up_at"]))
+    counted = 0 if decisions is None else decisions["counted"]
+    ends = found["log_ends"]
+    table.add_row("decisions · lượt trả lời", f"{ends[DECISIONS.name]:,}, {counted:,} counted · đã đếm")
+    letters_colour = "yellow" if found["dead_letters"] else "green"
+    table.add_row("dead letters · bản ghi lỗi", f"[{letters_colour}]{found['dead_letters']:,}[/]")
+    table.add_row("register · sổ đăng ký", f"{register['facts']:,} facts, position {register['position']:,}")
+    if ends[REGISTER.name] > register["position"]:
+        table.add_row("", f"{ends[REGISTER.name] - register['position']:,} facts without a seal count for nothing")
+    out.print(table)
+    _show_batches(found)
+
+
+def _show_batches(found: dict[str, Any]) -> None:
+    batches = found["register"]["batches"]
+    if not batches:
+        say(" No batch is published yet: lienthong publish vn-2025-07-01 · Chưa công bố gói nào.")
+        return
+    table = table_of("batch", "name · tên", "#facts", "#position · vị trí")
+    for each in batches:
+        table.add_row(each["batch_id"][:16], each["name"] or "–", f"{each['count']:,}", f"{each['position']:,}")
+    out.print(table)
+    if found["register"]["illustrative"]:
+        say(" [bold red]MINH HỌA: the register holds invented facts · có dữ kiện minh họa[/]")
+
+
+def _local(moment: str | None) -> str:
+    if moment is None:
+        return "–"
+    return f"{datetime.fromisoformat(moment).astimezone(VIETNAM):%Y-%m-%d %H:%M:%S} (Asia/Ho_Chi_Minh)"

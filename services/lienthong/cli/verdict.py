@@ -1,0 +1,89 @@
+"""A decision written out for a person: the verdict first, in Vietnamese and English, then why."""
+
+from typing import Any, Final
+
+from rich.markup import escape
+from rich.panel import Panel
+
+from lienthong.cli.console import out, say
+
+#: Colour and words of each outcome (desk.md); none of them says "refused".
+_VERDICTS: Final = {
+    "eligible": ("green", "CÒN GIÁ TRỊ", "ELIGIBLE"),
+    "check_papers": ("yellow", "KIỂM TRA GIẤY TỜ", "CHECK PAPERS"),
+    "identity_mismatch": ("yellow", "KIỂM TRA GIẤY TỜ – chưa khớp họ tên, ngày sinh", "IDENTITY DOES NOT MATCH"),
+    "not_in_force": ("red", "KHÔNG CÒN HẠN", "NOT IN FORCE"),
+    "not_found": ("yellow", "KHÔNG THẤY TRONG DỮ LIỆU", "NOT FOUND"),
+    "malformed": ("yellow", "CHƯA ĐỌC ĐƯỢC – kiểm tra lại", "CANNOT BE READ"),
+    "cannot_tell": ("blue", "CHƯA TRA ĐƯỢC – VẪN TIẾP NHẬN", "CANNOT TELL – ADMIT"),
+}
+_STATES: Final = {
+    "current": "không đổi · unchanged",
+    "succeeded": "nay là · now",
+    "divided": "được chia về · divided among",
+    "ended": "chưa có nơi kế tiếp · no successor on record",
+    "ambiguous": "mã thuộc nhiều nơi · the code fits several",
+    "disputed": "dữ kiện mâu thuẫn · facts disagree",
+    "unknown": "chưa có dữ liệu · no data",
+}
+_PAYMENT: Final = {
+    "contract_on_record": "có hợp đồng · contract on record",
+    "continuing": "hợp đồng của cơ sở trước · a predecessor's contract",
+    "none_on_record": "không ghi nhận hợp đồng · none on record",
+    "unknown": "chưa rõ · unknown",
+}
+
+
+def show(decision: dict[str, Any]) -> None:
+    """Write the decision, given as the JSON object that the service answers."""
+    colour, vi, en = _VERDICTS[decision["outcome"]]
+    out.print(Panel(f"[bold {colour}]{vi}[/]\n{en}", expand=False, border_style=colour, padding=(0, 3)))
+    if decision["illustrative"]:
+        say("[bold red]MINH HỌA – không có giá trị pháp lý · ILLUSTRATIVE – no legal force[/]")
+    _line("ngày · on", decision["on"])
+    if decision["card"] is not None:
+        _show_card(decision["card"])
+    _line("thanh toán đến · payable until", decision["payable_until"])
+    _show_place("địa chỉ · address", decision["address"])
+    _show_place("nơi đăng ký · registered place", decision["registered_place"])
+    _line("tại đây · payment here", _PAYMENT[decision["payment_here"]])
+    for notice in decision["notices"]:
+        say(f" • {escape(notice['vi'])}")
+        say(f"   [dim]{escape(notice['en'])}[/]")
+    for step in decision["proof"]:
+        document = step["document"] or "văn bản chưa xác định · document not known"
+        _line("căn cứ · proof", f"{step['effective_on']} {document} [{step['id']}]")
+    _show_freshness(decision)
+
+
+def _show_card(card: dict[str, Any]) -> None:
+    _line("thẻ · card", card["number"])
+    if card["holder"] is not None:
+        _line("họ tên · holder", f"{card['holder']['name']}, {card['holder']['birth']}")
+    for title, period in (("giá trị · valid", card["period"]), ("thẻ mới · next", card["next_period"])):
+        if period is None:
+            continue
+        share = "" if period["share_percent"] is None else f", {period['share_percent']} % (dự kiến · preliminary)"
+        _line(title, f"{period['valid_from']} – {period['valid_to'] or '…'} {period['group'] or ''}{share}")
+
+
+def _show_place(title: str, place: dict[str, Any] | None) -> None:
+    if place is None:
+        return
+    printed = place["printed"]
+    shown = "?" if printed is None else f"{printed['name']} ({printed['code']})"
+    today = ", ".join(f"{each['name']} ({each['code']})" for each in place["today"])
+    _line(title, f"{shown} · {_STATES[place['state']]} {today if place['state'] != 'current' else ''}".rstrip())
+
+
+def _show_freshness(decision: dict[str, Any]) -> None:
+    freshness = decision["freshness"]
+    complete = "đủ · complete" if freshness["complete"] else "chưa đủ · not complete"
+    until = freshness["cards_caught_up_at"] or "?"
+    _line("dữ liệu đến · data as of", f"{until} ({complete}; register {freshness['register_position']})")
+    _line("mã lượt · decision", decision["decision_id"])
+
+
+def _line(title: str, text: str | None) -> None:
+    if text:
+        say(f" [dim]{title}:[/] {escape(text)}")

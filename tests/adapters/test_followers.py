@@ -1,6 +1,7 @@
 """The follower against a subscriber that reads ahead, reads behind and is interrupted in every order."""
 
 import asyncio
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
@@ -25,22 +26,31 @@ class Partition:
     def point(self, last_id: str) -> None:
         self.last_id = int(last_id.removeprefix("0-"))
 
-    def read(self, count: int) -> tuple[Entry, ...]:
+    def fetch(self, count: int) -> tuple[Entry, ...]:
         offsets = range(max(self.last_id, self.first), self.end)[:count]
-        if offsets:
-            self.last_id = offsets[-1] + 1
         return tuple(Entry(offset=offset, key="k", value=b"") for offset in offsets)
+
+    async def bring(self, entries: tuple[Entry, ...], follower: Follower) -> None:
+        if entries:
+            self.last_id = entries[-1].offset + 1
+        await follower.take(entries)
 
 
 @dataclass
 class Store:
-    """What the handler keeps: its position, every offset it was given, and how often it fails next."""
+    """What the handler keeps: its position and every offset; how often it fails next, and where it seeks to then."""
 
     position: int = 0
     handled: list[int] = field(default_factory=list)
     failures: int = 0
+    went_back_to: int | None = None
+    seek: Callable[[int], None] = lambda _position: None
 
     async def take(self, batch: Batch) -> None:
+        if self.went_back_to is not None:
+            self.position, self.went_back_to = min(self.went_back_to, self.position), None
+            self.seek(self.position)
+            return
         if self.failures:
             self.failures -= 1
             raise ConnectionError
@@ -58,6 +68,8 @@ operations = st.lists(
         # A read that was under way when someone sought: its entries come after the seek.
         st.tuples(st.just("seek during a read"), st.integers(0, 30)),
         st.tuples(st.just("fail"), st.integers(1, 2)),
+        # The handler finds that its store went back, and seeks by itself.
+        st.tuples(st.just("go back"), st.integers(0, 30)),
     ),
     max_size=40,
 )
@@ -73,22 +85,25 @@ def test_in_whatever_order_it_is_read_sought_and_failed_the_handler_gets_every_e
         follower = Follower("lookups.v1", 0, store.take, SetClock())
         setattr(follower, "_wait", no_pause)  # noqa: B010  # the pauses between attempts are not the subject
         follower.attach(partition.point)
+        store.seek = follower.seek
         follower.seek(0)
         for step, number in steps:
             if step == "append":
                 partition.end += number
             elif step == "fail":
                 store.failures = number
+            elif step == "go back":
+                store.went_back_to = number
             elif step == "read":
-                await follower.take(partition.read(number))
+                await partition.bring(partition.fetch(number), follower)
             else:
-                entries = partition.read(3) if step == "seek during a read" else ()
+                entries = partition.fetch(3) if step == "seek during a read" else ()
                 store.position = min(number, partition.end)
                 follower.seek(store.position)
-                await follower.take(entries)
+                await partition.bring(entries, follower)
             assert follower.progress.position == store.position
-        for _ in range(partition.end + 2):
-            await follower.take(partition.read(3))
+        for _ in range(partition.end + 3):
+            await partition.bring(partition.fetch(3), follower)
         assert store.position == partition.end
         assert follower.progress.fault is None
 

@@ -11,6 +11,7 @@ import uvicorn
 from starlette.types import ASGIApp
 
 from lienthong.runtime.children import say_ready
+from lienthong.runtime.event_loop import settle
 
 #: How long answers under way may take at a stop; the slowest one is an image's deadline.
 GRACE_S: Final = 5
@@ -58,6 +59,7 @@ async def serve(app: ASGIApp, host: str, port: int) -> None:
         server_header=False,
     )
     server = _Server(config)
+    settle()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, server.handle_exit, number, None)

@@ -11,7 +11,7 @@ import uvicorn
 from starlette.types import ASGIApp
 
 from lienthong.runtime.children import say_ready
-from lienthong.runtime.event_loop import settle
+from lienthong.runtime.garbage import settle
 
 #: How long answers under way may take at a stop; the slowest one is an image's deadline.
 GRACE_S: Final = 5

@@ -1,0 +1,74 @@
+"""What benchmarks put into an installation: generated cards, and the shipped registers."""
+
+import asyncio
+import time
+from collections.abc import Iterator
+
+import orjson
+
+from lienthong.adapters.event_log import EventLog
+from lienthong.adapters.generated_places import shipped_places
+from lienthong.adapters.generator import CardPlan, card_lines
+from lienthong.adapters.projection import Projection
+from lienthong.adapters.publishing import Draft, Published, Publisher
+from lienthong.adapters.registers import facts_of, shipped
+from lienthong.runtime.clock import SystemClock
+from lienthong_schemas.streams import CARDS
+from tests.bench.installation import Installation
+
+SEED = 7
+#: Cards generated before they are appended: the generator and the log take turns.
+CHUNK = 2_000
+#: A store that has not taken the cards by then never will.
+PROJECTED_TIMEOUT_S = 300.0
+POLL_INTERVAL_S = 0.02
+
+REGISTERS = ("vn-before-2025-07-01", "vn-hanoi-facilities", "vn-tables")
+REORGANISATION = "vn-2025-07-01"
+
+
+def plan(count: int) -> CardPlan:
+    """Return the plan of cards with the longest reserved prefix that leaves room for `count`."""
+    plans = (CardPlan(seed=SEED, places=shipped_places(), prefix=prefix) for prefix in ("00000", "0000", "000"))
+    return next(made for made in plans if made.capacity >= count)
+
+
+def keyed_events(count: int) -> Iterator[list[tuple[str, bytes]]]:
+    """Give the events of the first `count` cards with their keys, a chunk at a time."""
+    chunk: list[tuple[str, bytes]] = []
+    for line in card_lines(plan(count), count):
+        chunk.append((orjson.loads(line)["subject"], line.rstrip()))
+        if len(chunk) == CHUNK:
+            yield chunk
+            chunk = []
+    yield chunk
+
+
+async def publish_cards(log: EventLog, count: int) -> None:
+    """Append the first `count` cards of the plan to the log."""
+    for chunk in keyed_events(count):
+        await log.append_many(CARDS.name, chunk)
+
+
+async def projected(store: Installation, count: int) -> None:
+    """Return when the projection has `count` cards and says that nothing is missing. Raises TimeoutError."""
+    projection = Projection(store.projection, CARDS.partitions)
+    end = time.monotonic() + PROJECTED_TIMEOUT_S
+    while True:
+        states = await projection.states()
+        if sum(state.facts for state in states) >= count and all(state.complete for state in states):
+            return
+        if time.monotonic() > end:
+            raise TimeoutError
+        await asyncio.sleep(POLL_INTERVAL_S)
+
+
+async def publish_set(log: EventLog, name: str) -> Published:
+    """Publish a shipped set through the gate, as `lienthong publish` does."""
+    publisher = Publisher(log, SystemClock())
+    facts = facts_of(shipped()[name])
+    report = await publisher.check(facts)
+    assert report.passed, report.faults
+    published = await publisher.publish_batch(Draft(facts=tuple(facts), name=name, base=report.base), lambda _: None)
+    assert isinstance(published, Published)
+    return published

@@ -1,7 +1,6 @@
 """`lienthong publish`: register facts in batches that the gate lets through, cards and look-ups as they stand."""
 
 from collections.abc import Iterator, Sequence
-from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any
@@ -10,7 +9,7 @@ import typer
 
 from lienthong.adapters.event_files import KeyedLine, read_events
 from lienthong.adapters.publishing import Draft, Overtaken, Published, Publisher
-from lienthong.adapters.register_feed import RegisterFeed, followed
+from lienthong.adapters.register_mirror import RegisterMirror
 from lienthong.adapters.registers import LineFault
 from lienthong.cli import gate, sample
 from lienthong.cli.annul import annulment
@@ -132,7 +131,7 @@ async def _publish(asked: Asked, sources: list[Source]) -> None:
         if asked.dry_run:
             outcome.batches = [gate.document(each) for each in checked]
         else:
-            outcome.batches = await _write_batches(service, publisher, checked, asked)
+            outcome.batches = [await _write_batch(service, publisher, each, asked) for each in checked]
         # 4
         for source in sources:
             await _send_events(service, publisher, source, asked, outcome)
@@ -169,19 +168,7 @@ async def _sampled(
     return comparison.document()
 
 
-async def _write_batches(
-    service: Service, publisher: Publisher, checked: Sequence[Checked], asked: Asked
-) -> list[dict[str, Any]]:
-    if not any(each.new for each in checked):
-        return [gate.document(each) for each in checked]
-    async with AsyncExitStack() as stack:
-        feed = await stack.enter_async_context(followed(service.directory.socket("projection"), SystemClock()))
-        return [await _write_batch(service, publisher, feed, each, asked) for each in checked]
-
-
-async def _write_batch(
-    service: Service, publisher: Publisher, feed: RegisterFeed, checked: Checked, asked: Asked
-) -> dict[str, Any]:
+async def _write_batch(service: Service, publisher: Publisher, checked: Checked, asked: Asked) -> dict[str, Any]:
     """Write one batch, and wait until answers have it."""
     document = gate.document(checked)
     if not checked.new:
@@ -195,7 +182,9 @@ async def _write_batch(
             f"Another batch was published while {source.origin} was checked; its facts count for nothing.",
             "Repeat the command: it is checked on what stands now.",
         )
-    seconds = await register_in_force(feed, done.position, done.sealed_at, SystemClock())
+    seconds = await register_in_force(
+        RegisterMirror(service.projection_client), done.position, done.sealed_at, SystemClock()
+    )
     untouched = [(state.position, state.facts, state.digest) for state in cards_before] == [
         (state.position, state.facts, state.digest) for state in await service.projection.states()
     ]

@@ -70,10 +70,8 @@ def demo(
         monitor_port=ports[1],
         log_to="files",
     )
-    page = Page(_console())
-    _open(page, usual, settings)
     try:
-        asyncio.run(_demonstrate(settings, asked, page))
+        asyncio.run(_demonstrate(settings, asked, (usual.lookup_port, usual.monitor_port)))
     except NotADemonstration as fault:
         fail(str(fault), "Choose another --data-dir.")
     except (DataDirectoryRefused, ServerFault, Refused, Impatient) as fault:
@@ -92,7 +90,7 @@ def _console() -> Console:
     return console if console.is_terminal else Console(highlight=False, width=_PIPE_WIDTH)
 
 
-def _open(page: Page, usual: Settings, settings: Settings) -> None:
+def _open(page: Page, settings: Settings, wanted_ports: tuple[int, int]) -> None:
     page.line()
     page.line("  LIÊN THÔNG", "bold cyan")
     page.say(
@@ -111,17 +109,19 @@ def _open(page: Page, usual: Settings, settings: Settings) -> None:
         "MINH HỌA – không có giá trị pháp lý: địa danh và nghị quyết là thật, người và thẻ đều là giả lập.",
         "ILLUSTRATIVE – no legal force: places and resolutions are real, every person and every card is invented.",
     )
-    for wanted, chosen in ((usual.lookup_port, settings.lookup_port), (usual.monitor_port, settings.monitor_port)):
+    for wanted, chosen in zip(wanted_ports, (settings.lookup_port, settings.monitor_port), strict=True):
         if chosen != wanted:
             page.say(f"Cổng {wanted} đang bận, dùng {chosen}.", f"Port {wanted} is taken, {chosen} is used.", "!")
 
 
-async def _demonstrate(settings: Settings, asked: Asked, page: Page) -> None:
+async def _demonstrate(settings: Settings, asked: Asked, wanted_ports: tuple[int, int]) -> None:
     """1. Clear the directory; 2. start the service and play; 3. stay, or stop; 4. leave nothing invented behind."""
     directory = data_directory(settings.data_dir)
     began = time.monotonic()
     # 1
     await cleared(directory, settings)
+    page = Page(_console())
+    _open(page, settings, wanted_ports)
     try:
         # 2
         async with started(settings) as (service, serving):

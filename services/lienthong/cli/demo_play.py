@@ -202,7 +202,7 @@ class Play:
 
     def _commands(self) -> list[str]:
         """Return three commands that can be copied; their lines are short enough for any terminal."""
-        program = shlex.quote(_program())
+        program = _program()
         holder = DEMO_CARDS[DAI_MO]["holder"]
         typed = f"{DAI_MO}\\n{holder['name']}\\n{holder['birth']}\\n"
         asked = f"{program} check --facility 01004 --clerk NV01 --on {DESK_DAY}"
@@ -234,9 +234,10 @@ def _address(answer: Answer, vi: str = "", en: str = "") -> Text:
 
 
 def _program() -> str:
-    """Return how this program was called, so that a command can be copied."""
+    """Return how this program was called, as a shell reads it, so that a command can be copied."""
     called = Path(sys.argv[0])
     if called.name != "lienthong":
-        return f"{sys.executable} -m lienthong"
+        return shlex.join([sys.executable, "-m", "lienthong"])
     here = Path.cwd()
-    return str(called.relative_to(here)) if called.is_absolute() and called.is_relative_to(here) else str(called)
+    near = called.relative_to(here) if called.is_absolute() and called.is_relative_to(here) else called
+    return shlex.quote(str(near))

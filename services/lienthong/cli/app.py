@@ -41,6 +41,12 @@ COMMANDS = {
         en="Run the whole service on this machine until it is stopped.",
         vi="Chạy toàn bộ dịch vụ trên máy này.",
     ),
+    "demo": Listed(
+        place="demo:app",
+        panel=_RUN,
+        en="Play the demonstration on the real register and generated cards.",
+        vi="Trình diễn trên địa giới thật và thẻ giả lập.",
+    ),
     "projector": Listed(
         place="processes:projector",
         panel=_RUN,

@@ -1,7 +1,6 @@
 """An answer as a person reads it at a desk: its verdict in words, and a panel with what stands behind it."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from io import StringIO
 from pathlib import Path
 from typing import Any, Final
@@ -12,43 +11,12 @@ from rich.table import Table
 from rich.text import Text
 
 from lienthong.cli.demo_words import DIM, SILENT_SVG, day_vi, pair
+from lienthong.cli.verdict import words
 
 #: The picture is read on a page of documentation, beside text.
 _PICTURE_WIDTH: Final = 92
 
 Body = Mapping[str, Any]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Words:
-    """A verdict in both languages and the colour that a desk shows it in."""
-
-    vi: str
-    en: str
-    style: str
-
-    def text(self) -> Text:
-        """Return both, one under the other."""
-        return pair(self.vi, self.en, f"bold {self.style}")
-
-
-_WORDS: Final = {
-    "eligible": Words(vi="CÒN GIÁ TRỊ", en="ELIGIBLE", style="green"),
-    "check_papers": Words(vi="KIỂM TRA GIẤY TỜ", en="CHECK PAPERS", style="yellow"),
-    "identity_mismatch": Words(vi="CHƯA KHỚP GIẤY TỜ", en="IDENTITY MISMATCH", style="yellow"),
-    "not_found": Words(vi="KHÔNG THẤY", en="NOT FOUND", style="yellow"),
-    "malformed": Words(vi="KHÔNG ĐỌC ĐƯỢC", en="MALFORMED", style="yellow"),
-    "cannot_tell": Words(vi="CHƯA TRA ĐƯỢC – VẪN TIẾP NHẬN", en="CANNOT TELL – ADMIT", style="blue"),
-    "not_in_force": Words(vi="KHÔNG CÒN HẠN", en="NOT IN FORCE", style="red"),
-}
-_NOT_STARTED: Final = Words(vi="CHƯA ĐẾN HẠN", en="NOT STARTED", style="red")
-
-
-def verdict(body: Body) -> Words:
-    """Say the outcome; a card that has not started is not called ended."""
-    if body["outcome"] == "not_in_force" and any(notice["code"] == "not_started" for notice in body["notices"]):
-        return _NOT_STARTED
-    return _WORDS[body["outcome"]]
 
 
 def notice(body: Body, code: str) -> Text:
@@ -64,14 +32,14 @@ def places(found: Sequence[Body]) -> str:
 
 def panel(body: Body, notices: Sequence[str]) -> Panel:
     """Show an answer with the address printed and today's, the documents between, and the notices of these codes."""
-    words = verdict(body)
+    said = words(body)
     grid = Table.grid(padding=(0, 2))
     grid.add_column(min_width=13, no_wrap=True)
     grid.add_column()
     for label, value in _rows(body, notices):
         grid.add_row(label, value)
-    title = f"[bold {words.style}]{words.vi} · {words.en}[/] · {day_vi(body['on'])}"
-    return Panel(grid, title=title, title_align="left", border_style=words.style, padding=(0, 1))
+    title = f"[bold {said.colour}]{said.vi} · {said.en}[/] · {day_vi(body['on'])}"
+    return Panel(grid, title=title, title_align="left", border_style=said.colour, padding=(0, 1))
 
 
 def picture(shown: RenderableType, file: Path) -> None:

@@ -12,12 +12,13 @@ from rich.text import Text
 from lienthong.adapters.demo_cards import DAI_MO, DEMO_CARDS
 from lienthong.adapters.generated_places import shipped_places
 from lienthong.adapters.generator import CardPlan, card_line, cards
-from lienthong.cli.demo_answer import notice, panel, picture, places, verdict
+from lienthong.cli.demo_answer import notice, panel, picture, places
 from lienthong.cli.demo_decree import bring_in, decree
 from lienthong.cli.demo_questions import DAY_AFTER, DAY_BEFORE, DESK_DAY, same_card, visitors
 from lienthong.cli.demo_service import Answer, DemoService, until
 from lienthong.cli.demo_words import Page, count_en, count_vi, day_en, day_vi, pair, seconds_en, seconds_vi
 from lienthong.cli.in_force import cards_in_force
+from lienthong.cli.verdict import words
 from lienthong_schemas.streams import CARDS
 
 #: The same cards at every run.
@@ -99,7 +100,7 @@ class Play:
             (DAY_AFTER, "; sổ chưa có sắp xếp nào", "; no reorganisation is on record yet"),
         ):
             answer = await self.service.ask(same_card(day))
-            rows.append((pair(day_vi(day), day_en(day)), verdict(answer.body).text(), _address(answer, vi, en)))
+            rows.append((pair(day_vi(day), day_en(day)), _verdict(answer), _address(answer, vi, en)))
         self.page.rows(*rows, widths=_ROW, apart=True)
 
     async def _after_the_decree(self) -> None:
@@ -111,7 +112,7 @@ class Play:
         self.page.rows(
             (
                 pair(day_vi(DAY_BEFORE), day_en(DAY_BEFORE)),
-                verdict(earlier.body).text(),
+                _verdict(earlier),
                 _address(earlier, "; hôm ấy chưa đổi", "; nothing had changed by then"),
             ),
             widths=_ROW,
@@ -215,12 +216,14 @@ class Play:
         ]
 
 
+def _verdict(answer: Answer) -> Text:
+    said = words(answer.body)
+    return pair(said.vi, said.en, f"bold {said.colour}")
+
+
 def _told(answer: Answer, vi: str, en: str) -> Text:
     """Put a verdict over what it is the verdict of."""
-    words = verdict(answer.body)
-    if len(words.vi) + len(words.en) > _TOLD_WIDTH - len(" · "):
-        return words.text().append("\n").append_text(pair(vi, en))
-    return Text(f"{words.vi} · {words.en}\n", f"bold {words.style}").append_text(pair(vi, en))
+    return _verdict(answer).append("\n").append_text(pair(vi, en))
 
 
 def _address(answer: Answer, vi: str = "", en: str = "") -> Text:

@@ -71,18 +71,24 @@ async def sampled(projection: Projection, comparison: Comparison, wanted: int) -
     Which bucket a card is in says nothing about it, so the first buckets of a cell are as good as any.
     """
     await projection.learn()
-    total = sum(state.facts for state in await projection.states())
-    comparison.of_cards = total
-    each_cell = ceil(min(wanted or total, total) / projection.cells)
-    with progress_bar("answers before and after", min(wanted or total, total)) as bar:
+    comparison.of_cards = sum(state.facts for state in await projection.states())
+    left = min(wanted or comparison.of_cards, comparison.of_cards)
+    with progress_bar("answers before and after", left) as bar:
         for cell in range(projection.cells):
-            taken = 0
-            async for one in _cards(projection, cell):
-                if taken == each_cell:
-                    break
-                comparison.add(one)
-                taken += 1
+            # What a cell lacks, the cells after it give.
+            taken = await _answered(projection, cell, ceil(left / (projection.cells - cell)), comparison)
+            left -= taken
             bar.advance(taken)
+
+
+async def _answered(projection: Projection, cell: int, most: int, comparison: Comparison) -> int:
+    taken = 0
+    async for one in _cards(projection, cell):
+        if taken == most:
+            break
+        comparison.add(one)
+        taken += 1
+    return taken
 
 
 def show(comparison: Comparison) -> None:

@@ -1,22 +1,33 @@
 """A decision written out for a person: the verdict first, in Vietnamese and English, then why."""
 
-from typing import Any, Final
+from collections.abc import Mapping
+from typing import Any, Final, NamedTuple
 
 from rich.markup import escape
 from rich.panel import Panel
 
 from lienthong.cli.console import out, say
 
+
+class Words(NamedTuple):
+    """A verdict as a desk reads it: the colour it is shown in, and both languages."""
+
+    colour: str
+    vi: str
+    en: str
+
+
 #: Colour and words of each outcome (desk.md); none of them says "refused".
 _VERDICTS: Final = {
-    "eligible": ("green", "CÒN GIÁ TRỊ", "ELIGIBLE"),
-    "check_papers": ("yellow", "KIỂM TRA GIẤY TỜ", "CHECK PAPERS"),
-    "identity_mismatch": ("yellow", "KIỂM TRA GIẤY TỜ – chưa khớp họ tên, ngày sinh", "IDENTITY DOES NOT MATCH"),
-    "not_in_force": ("red", "KHÔNG CÒN HẠN", "NOT IN FORCE"),
-    "not_found": ("yellow", "KHÔNG THẤY TRONG DỮ LIỆU", "NOT FOUND"),
-    "malformed": ("yellow", "CHƯA ĐỌC ĐƯỢC – kiểm tra lại", "CANNOT BE READ"),
-    "cannot_tell": ("blue", "CHƯA TRA ĐƯỢC – VẪN TIẾP NHẬN", "CANNOT TELL – ADMIT"),
+    "eligible": Words("green", "CÒN GIÁ TRỊ", "ELIGIBLE"),
+    "check_papers": Words("yellow", "KIỂM TRA GIẤY TỜ", "CHECK PAPERS"),
+    "identity_mismatch": Words("yellow", "KIỂM TRA GIẤY TỜ – chưa khớp họ tên, ngày sinh", "IDENTITY DOES NOT MATCH"),
+    "not_in_force": Words("red", "KHÔNG CÒN HẠN", "NOT IN FORCE"),
+    "not_found": Words("yellow", "KHÔNG THẤY TRONG DỮ LIỆU", "NOT FOUND"),
+    "malformed": Words("yellow", "CHƯA ĐỌC ĐƯỢC – kiểm tra lại", "CANNOT BE READ"),
+    "cannot_tell": Words("blue", "CHƯA TRA ĐƯỢC – VẪN TIẾP NHẬN", "CANNOT TELL – ADMIT"),
 }
+_NOT_STARTED: Final = Words("red", "CHƯA ĐẾN HẠN", "NOT STARTED")
 _STATES: Final = {
     "current": "không đổi · unchanged",
     "succeeded": "nay là · now",
@@ -34,9 +45,16 @@ _PAYMENT: Final = {
 }
 
 
+def words(decision: Mapping[str, Any]) -> Words:
+    """Say the outcome of a decision, given as JSON; a card that has not started is not called ended."""
+    if decision["outcome"] == "not_in_force" and any(each["code"] == "not_started" for each in decision["notices"]):
+        return _NOT_STARTED
+    return _VERDICTS[decision["outcome"]]
+
+
 def show(decision: dict[str, Any]) -> None:
     """Write the decision, given as the JSON object that the service answers."""
-    colour, vi, en = _VERDICTS[decision["outcome"]]
+    colour, vi, en = words(decision)
     out.print(Panel(f"[bold {colour}]{vi}[/]\n{en}", expand=False, border_style=colour, padding=(0, 3)))
     if decision["illustrative"]:
         say("[bold red]MINH HỌA – không có giá trị pháp lý · ILLUSTRATIVE – no legal force[/]")

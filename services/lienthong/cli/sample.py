@@ -4,7 +4,6 @@ from collections import Counter
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
-from math import ceil
 from typing import Any
 
 from lienthong.adapters.card_codec import UnreadableRecord, card
@@ -71,24 +70,26 @@ async def sampled(projection: Projection, comparison: Comparison, wanted: int) -
     Which bucket a card is in says nothing about it, so the first buckets of a cell are as good as any.
     """
     await projection.learn()
-    comparison.of_cards = sum(state.facts for state in await projection.states())
-    left = min(wanted or comparison.of_cards, comparison.of_cards)
-    with progress_bar("answers before and after", left) as bar:
-        for cell in range(projection.cells):
-            # What a cell lacks, the cells after it give.
-            taken = await _answered(projection, cell, ceil(left / (projection.cells - cell)), comparison)
-            left -= taken
-            bar.advance(taken)
+    facts = [state.facts for state in await projection.states()]
+    total = comparison.of_cards = sum(facts)
+    wanted = min(wanted or total, total)
+    passed = 0
+    with progress_bar("answers before and after", wanted) as bar:
+        for cell, held in enumerate(facts):
+            passed += held
+            # So many from the cells up to this one, as their share of all cards has it.
+            most = wanted * passed // max(total, 1) - comparison.cards
+            await _answered(projection, cell, most, comparison)
+            bar.advance(most)
 
 
-async def _answered(projection: Projection, cell: int, most: int, comparison: Comparison) -> int:
+async def _answered(projection: Projection, cell: int, most: int, comparison: Comparison) -> None:
     taken = 0
     async for one in _cards(projection, cell):
         if taken == most:
             break
         comparison.add(one)
         taken += 1
-    return taken
 
 
 def show(comparison: Comparison) -> None:

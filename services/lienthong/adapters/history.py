@@ -187,17 +187,17 @@ class History:
         """Return the look-ups of each minute that had any."""
         minute = _by_minute.c.minute
         query = _filtered(select(minute, func.sum(_by_minute.c.lookups)), _by_minute, chosen)
-        return [MinuteVolume(*row) for row in self._rows(query.group_by(minute).order_by(minute))]
+        return [MinuteVolume._make(row) for row in self._rows(query.group_by(minute).order_by(minute))]
 
     def by_facility(self, chosen: VolumeFilter) -> list[FacilityVolume]:
         """Return the look-ups by facility code and day: codes are used again, so the day belongs to them."""
         columns = [_by_facility.c[name] for name in FacilityVolume._fields]
-        return [FacilityVolume(*row) for row in self._rows(_filtered(select(*columns), _by_facility, chosen))]
+        return [FacilityVolume._make(row) for row in self._rows(_filtered(select(*columns), _by_facility, chosen))]
 
     def by_unit(self, chosen: VolumeFilter) -> list[UnitVolume]:
         """Return the look-ups by printed unit and day."""
         columns = [_by_unit.c[name] for name in UnitVolume._fields]
-        return [UnitVolume(*row) for row in self._rows(_filtered(select(*columns), _by_unit, chosen))]
+        return [UnitVolume._make(row) for row in self._rows(_filtered(select(*columns), _by_unit, chosen))]
 
     def _rows(self, query: Select[Any]) -> Sequence[Row[Any]]:
         with self._engine.connect() as connection:

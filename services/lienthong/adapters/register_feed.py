@@ -21,6 +21,7 @@ from lienthong.adapters.register_mirror import FIRST, MirrorEntry, MirrorState, 
 from lienthong.domain.register import BatchOutOfPlaceError, Register
 from lienthong.runtime.clock import Clock
 from lienthong.runtime.connection import connect
+from lienthong.runtime.tasks import end
 
 #: How long one read waits for a new entry; it wakes at once when one comes.
 BLOCK_MS = 500
@@ -73,9 +74,7 @@ class RegisterFeed:
     async def stop(self) -> None:
         """Stop following; the register stays what it is."""
         if self._task is not None:
-            self._task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._task
+            await end(self._task)
             self._task = None
 
     async def changed(self) -> None:

@@ -26,6 +26,7 @@ from lienthong.adapters.event_log import Entry, EventLog, entries_per_read, entr
 from lienthong.adapters.followers import Batch, Fault, Follower, Handler, Progress
 from lienthong.runtime.backoff import Backoff
 from lienthong.runtime.clock import Clock
+from lienthong.runtime.tasks import end
 
 # The server wakes a blocked read at once when an entry comes; this bounds only how late a seek takes effect.
 POLL_MS = 500
@@ -104,8 +105,7 @@ class StreamReader:
     async def stop(self) -> None:
         """Stop reading; a batch under way is finished within STOP_TIMEOUT_S or read again at the next start."""
         if self._task is not None:
-            self._task.cancel()
-            await asyncio.wait([self._task])
+            await end(self._task)
             self._task = None
         for follower, _ in self._starts:
             follower.stop()

@@ -31,6 +31,7 @@ from lienthong.runtime.clock import Clock, SystemClock
 from lienthong.runtime.connection import connect
 from lienthong.runtime.datadir import DataDirectory, data_directory
 from lienthong.runtime.settings import Settings
+from lienthong.runtime.tasks import end
 from lienthong_schemas.streams import CARD_IMAGES, CARDS, LOOKUPS
 
 NAME = "lookup"
@@ -70,7 +71,7 @@ async def running(directory: DataDirectory, settings: Settings, clock: Clock) ->
         reader.start()
         stack.push_async_callback(reader.stop)
         relays = [asyncio.create_task(keep_relaying(Relay(store.projection, store.log, cell))) for cell in cells]
-        stack.push_async_callback(_cancelled, relays)
+        stack.push_async_callback(end, *relays)
         yield LookupParts(
             desk=HttpDesk(desk, recorder, OutboxCell(store.projection, HTTP_CELL), clock),
             register=lambda: feed.register,
@@ -115,9 +116,3 @@ def _intake(store: Store, images: CardImageReader) -> Intake:
         answered=lambda: answered_in(store.log),
         clock=store.clock,
     )
-
-
-async def _cancelled(tasks: list[asyncio.Task[None]]) -> None:
-    for task in tasks:
-        task.cancel()
-    await asyncio.gather(*tasks, return_exceptions=True)

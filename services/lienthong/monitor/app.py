@@ -23,6 +23,7 @@ from lienthong.runtime.clock import Clock, SystemClock
 from lienthong.runtime.connection import connect
 from lienthong.runtime.datadir import DataDirectory, data_directory
 from lienthong.runtime.settings import Settings
+from lienthong.runtime.tasks import end
 from lienthong_schemas.streams import DECISIONS
 
 NAME = "monitor"
@@ -58,7 +59,7 @@ async def running(directory: DataDirectory, settings: Settings, clock: Clock) ->
         reader.start()
         stack.push_async_callback(reader.stop)
         letting_go = asyncio.create_task(keep_letting_go(log, sealer, clock), name="retention")
-        stack.callback(letting_go.cancel)
+        stack.push_async_callback(end, letting_go)
         yield Monitor(history=history, feed=feed, reader=reader)
 
 

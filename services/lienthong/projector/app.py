@@ -24,6 +24,7 @@ from lienthong.runtime.clock import Clock, SystemClock
 from lienthong.runtime.connection import connect
 from lienthong.runtime.datadir import DataDirectory, data_directory
 from lienthong.runtime.settings import Settings
+from lienthong.runtime.tasks import end
 from lienthong_schemas.streams import CARDS, REGISTER
 
 NAME: Final = "projector"
@@ -89,7 +90,7 @@ async def running(directory: DataDirectory, settings: Settings, clock: Clock) ->
         reader.start()
         stack.push_async_callback(reader.stop)
         watching = asyncio.create_task(_keep_watching(projector), name="watch-projection")
-        stack.push_async_callback(_ended, watching)
+        stack.push_async_callback(end, watching)
         yield projector
 
 
@@ -102,7 +103,7 @@ async def run(settings: Settings) -> None:
     async with running(data_directory(settings.data_dir), settings, SystemClock()) as projector:
         telling = asyncio.create_task(_say_when_reading(projector))
         await stop.wait()
-        await _ended(telling)
+        await end(telling)
 
 
 async def _say_when_reading(projector: Projector) -> None:
@@ -120,8 +121,3 @@ async def _keep_watching(projector: Projector) -> None:
         except (RedisError, OSError) as fault:
             _log.warning("store_not_watched", fault=type(fault).__name__)
         await asyncio.sleep(WATCH_INTERVAL_S)
-
-
-async def _ended(task: asyncio.Task[None]) -> None:
-    task.cancel()
-    await asyncio.wait([task])

@@ -1,0 +1,160 @@
+"""What a desk and a hospital's software meet over HTTP, on the whole service with real servers."""
+
+from typing import Any
+
+import httpx
+import pytest
+
+from lienthong.adapters.demo_cards import (
+    ARMY,
+    DAI_MO,
+    DEMO_CARDS,
+    ENDED_IN_TREATMENT,
+    NEVER_ISSUED_CITIZEN_ID,
+    NOT_STARTED,
+    TRUC_BACH,
+)
+from tests.support.facts import commune, reorganised, unit
+from tests.support.service import DESK, Service, service  # noqa: F401 -- a fixture
+
+ON = "2025-08-01"
+
+
+@pytest.fixture
+async def filled(service: Service) -> Service:  # noqa: F811 -- the fixture of that name
+    await service.publish_cards(record for record in DEMO_CARDS.values() if "withdrawn" not in record)
+    return service
+
+
+def number(digits: str) -> dict[str, str]:
+    return {"kind": "insurance_number", "number": digits}
+
+
+async def test_each_outcome_is_answered_and_counted(filled: Service) -> None:
+    asked: list[tuple[dict[str, Any], dict[str, Any], str]] = [
+        (number(TRUC_BACH), {}, "eligible"),
+        (number(f"HC401{TRUC_BACH}"), {}, "eligible"),
+        (number(ARMY), {}, "check_papers"),
+        (number(NOT_STARTED), {}, "not_in_force"),
+        (number(ENDED_IN_TREATMENT), {"on": "2025-08-04", "admitted_on": "2025-07-28"}, "eligible"),
+        (number(TRUC_BACH), {"holder": {"name": "Không Phải Tên", "birth": "1962"}}, "identity_mismatch"),
+        ({"kind": "citizen_id", "number": NEVER_ISSUED_CITIZEN_ID}, {}, "not_found"),
+        ({"kind": "no_card", "reason": "child"}, {}, "check_papers"),
+        (number("12"), {}, "malformed"),
+    ]
+    for presented, more, outcome in asked:
+        decision = await filled.decide(presented, **{"on": ON, **more})
+        assert decision["outcome"] == outcome, (presented, decision)
+
+
+async def test_a_mismatch_returns_nothing_of_the_record(filled: Service) -> None:
+    decision = await filled.decide(number(TRUC_BACH), on=ON, holder={"name": "Người Khác", "birth": "1962-05-17"})
+    assert decision["outcome"] == "identity_mismatch"
+    assert (decision["card"], decision["address"], decision["registered_place"]) == (None, None, None)
+
+
+async def test_the_holder_is_shown_only_where_name_and_birth_match(filled: Service) -> None:
+    unnamed = await filled.decide(number(TRUC_BACH), on=ON)
+    assert unnamed["card"]["holder"] is None
+    holder = {"name": "NGUYỄN THỊ MẪU", "birth": "1962-05-17"}
+    named = await filled.decide(number(TRUC_BACH), on=ON, holder=holder)
+    assert named["card"]["holder"]["name"] == "Nguyễn Thị Mẫu"
+
+
+async def test_a_new_decree_is_in_the_next_answer_and_changes_no_outcome(filled: Service) -> None:
+    before = await filled.decide(number(DAI_MO), on=ON)
+    assert before["address"]["state"] == "unknown"
+    await filled.publish_facts(
+        [
+            unit(commune("00634")),
+            unit(commune("00622"), "2025-07-01"),
+            reorganised("2025-07-01", [(commune("00634"), commune("00622"), "whole")], [commune("00634")]),
+        ]
+    )
+    after = await filled.decide(number(DAI_MO), on=ON)
+    assert after["address"]["state"] == "succeeded"
+    assert (before["outcome"], after["outcome"]) == ("eligible", "eligible")
+
+
+@pytest.mark.parametrize(
+    ("content", "content_type", "status", "code"),
+    [
+        (b"{", "application/json", 422, "invalid_request"),
+        (b'{"presented":{}}', "application/json", 422, "invalid_request"),
+        (b"\xff\xfe", "application/json", 422, "invalid_request"),
+        (b"{}", "text/plain", 415, "json_expected"),
+        (b" " * 70_000, "application/json", 413, "request_too_large"),
+    ],
+)
+async def test_a_bad_request_is_told_what_is_wrong_in_both_languages(
+    service: Service,  # noqa: F811 -- the fixture of that name
+    content: bytes,
+    content_type: str,
+    status: int,
+    code: str,
+) -> None:
+    response = await service.http.post("/v1/eligibility", content=content, headers={"content-type": content_type})
+    assert response.status_code == status
+    assert response.headers["content-type"] == "application/problem+json"
+    problem = response.json()
+    assert problem["type"].endswith(code)
+    assert problem["detail"]
+    assert problem["detail_vi"]
+
+
+async def test_a_request_without_clerk_or_facility_is_refused(service: Service) -> None:  # noqa: F811 -- as above
+    for missing in DESK:
+        body = {"presented": number(TRUC_BACH), **DESK}
+        del body[missing]
+        response = await service.http.post("/v1/eligibility", json=body)
+        assert response.status_code == httpx.codes.UNPROCESSABLE_ENTITY
+        assert missing in response.text
+
+
+async def test_a_refusal_never_repeats_what_was_sent(service: Service) -> None:  # noqa: F811 -- as above
+    body = {"presented": {"kind": "insurance_number", "number": TRUC_BACH, "secret": "s3cr3t"}, **DESK}
+    response = await service.http.post("/v1/eligibility", json=body)
+    assert response.status_code == httpx.codes.UNPROCESSABLE_ENTITY
+    assert TRUC_BACH not in response.text
+    assert "s3cr3t" not in response.text
+
+
+async def test_a_store_that_is_away_is_told_within_a_second_and_never_as_a_denial(filled: Service) -> None:
+    await filled.servers["projection"].stop()
+    response = await filled.ask(number(TRUC_BACH), on=ON)
+    assert response.status_code == httpx.codes.SERVICE_UNAVAILABLE
+    assert response.elapsed.total_seconds() < 1
+    assert int(response.headers["retry-after"]) > 0
+    decision = response.json()
+    assert decision["outcome"] == "cannot_tell"
+    assert any(notice["code"] == "cannot_tell" for notice in decision["notices"])
+    ready = await filled.http.get("/readyz")
+    assert ready.status_code == httpx.codes.SERVICE_UNAVAILABLE
+    await filled.servers["projection"].start()
+    await filled.projected()
+    recovered = await filled.decide(number(TRUC_BACH), on=ON)
+    assert recovered["outcome"] == "eligible"
+
+
+async def test_places_are_resolved_as_on_the_command_line(service: Service) -> None:  # noqa: F811 -- as above
+    await service.publish_set("vn-before-2025-07-01")
+    await service.publish_set("vn-2025-07-01")
+    found = (await service.http.get(f"/v1/units/commune/00004?recorded_on=2023-05-01&on={ON}")).json()
+    assert found["state"] == "succeeded"
+    assert found["candidates"][0]["name"] == "Phường Ba Đình"
+    unknown = (await service.http.get("/v1/facilities/99Z99")).json()
+    assert unknown["state"] == "unknown"
+    refused = await service.http.get("/v1/units/commune/not a code")
+    assert refused.status_code == httpx.codes.UNPROCESSABLE_ENTITY
+
+
+async def test_the_documentation_describes_every_route(service: Service) -> None:  # noqa: F811 -- as above
+    document = (await service.http.get("/openapi.json")).json()
+    assert document["paths"]["/v1/eligibility"]["post"]["requestBody"]
+    assert {"Question", "Decision"} <= set(document["components"]["schemas"])
+    assert (await service.http.get("/docs")).status_code == httpx.codes.OK
+
+
+async def test_a_page_of_another_site_cannot_reach_the_service_by_its_own_name(service: Service) -> None:  # noqa: F811 -- as above
+    response = await service.http.get("/healthz", headers={"host": "rebound.example"})
+    assert response.status_code == httpx.codes.BAD_REQUEST

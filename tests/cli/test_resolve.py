@@ -1,14 +1,12 @@
 import csv
-import http.server
 import resource
-import threading
-from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
 import orjson
 import pytest
 
+from tests.support.canned_service import canned_service
 from tests.support.command_line import call, program
 
 #: The contract: all old units within five seconds on a machine that does nothing else.
@@ -158,38 +156,14 @@ def test_a_wrong_call_is_told_in_one_sentence(arguments: tuple[str, ...], senten
     assert called.out == ""
 
 
-class _Places(http.server.BaseHTTPRequestHandler):
-    """Answers as the look-up service's routes of places do, with what it was asked for."""
-
-    def do_GET(self) -> None:
-        url = urlsplit(self.path)
-        body = {
-            "state": "unknown",
-            "printed": [],
-            "candidates": [],
-            "path": [],
-            "asked": url.path,
-            "query": parse_qs(url.query),
-        }
-        self.send_response(200)
-        self.end_headers()
-        self.wfile.write(orjson.dumps(body))
-
-    def log_message(self, *_arguments: object) -> None:
-        """Write no access log."""
-
-
-@pytest.fixture
-def places_url() -> Iterator[str]:
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), _Places) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        yield f"http://127.0.0.1:{server.server_port}"
-        server.shutdown()
-
-
-def test_a_running_service_is_asked_for_the_same_things(places_url: str) -> None:
-    days = ("--recorded-on", "2023-05-01", "--on", "2025-08-01", "--url", places_url, "--json")
-    unit = call("resolve", "unit", "--level", "district", "001", "--name", "Quận", *days).json
-    assert unit["asked"] == "/v1/units/district/001"
-    assert unit["query"] == {"recorded_on": ["2023-05-01"], "on": ["2025-08-01"], "name": ["Quận"]}
-    assert call("resolve", "facility", "01C51", *days).json["asked"] == "/v1/facilities/01C51"
+def test_a_running_service_is_asked_for_the_same_things() -> None:
+    with canned_service() as service:
+        service.answers({"state": "unknown", "printed": [], "candidates": [], "path": []})
+        days = ("--recorded-on", "2023-05-01", "--on", "2025-08-01", "--url", service.url)
+        found = call("resolve", "unit", "--level", "district", "001", "--name", "Quận", *days, "--json").json
+        assert found["state"] == "unknown"
+        asked = urlsplit(service.asked.removeprefix("GET "))
+        assert asked.path == "/v1/units/district/001"
+        assert parse_qs(asked.query) == {"recorded_on": ["2023-05-01"], "on": ["2025-08-01"], "name": ["Quận"]}
+        assert "unknown" in call("resolve", "facility", "01C51", *days).out
+        assert service.asked.startswith("GET /v1/facilities/01C51?")

@@ -136,8 +136,20 @@ class Play:
             answer = await self.service.ask(visitor.question)
             if self.picture is not None and answer.body["address"] and answer.body["address"]["state"] == "divided":
                 picture(panel(answer.body, ["address_divided"]), self.picture)
-            rows.append((_told(answer, visitor.vi, visitor.en), notice(answer.body, visitor.notice)))
+            said = notice(answer.body, visitor.notice)
+            if visitor.notice == "place_without_successor":
+                said = (await self._what_became_of_its_commune(answer)).append("\n").append_text(said)
+            rows.append((_told(answer, visitor.vi, visitor.en), said))
         self.page.rows(*rows, widths=_TOLD, apart=True)
+
+    async def _what_became_of_its_commune(self, answer: Answer) -> Text:
+        """Say why a station has no successor on record: only a document names one, and its commune is no longer one."""
+        code = answer.body["registered_place"]["printed"]["parent_code"]
+        unit = await self.service.get(
+            f"{self.service.lookup_url}/v1/units/commune/{code}", recorded_on=DAY_BEFORE, on=DESK_DAY
+        )
+        printed, today = places(unit["printed"]), places(unit["candidates"])
+        return pair(f"{printed} nay là {today}.", f"{printed} is now {today}.")
 
     async def _store_away(self) -> None:
         self.page.heading(5, "Kho dữ liệu ngừng trả lời giữa giờ khám", "The store stops answering in opening hours")
@@ -206,13 +218,11 @@ class Play:
         program = _program()
         holder = DEMO_CARDS[DAI_MO]["holder"]
         typed = f"{DAI_MO}\\n{holder['name']}\\n{holder['birth']}\\n"
-        asked = f"{program} check --facility 01004 --clerk NV01 --on {DESK_DAY}"
-        place = f"{program} resolve unit --level commune 00004 --recorded-on 2023-05-01"
-        lookup, monitor = f" \\\n    --url {self.service.lookup_url}", f" \\\n    --url {self.service.monitor_url}"
+        lookup, monitor = f"--url {self.service.lookup_url}", f"--url {self.service.monitor_url}"
         return [
-            f"printf '{typed}' |\n  {asked}{lookup}",
-            f"{place}{lookup}",
-            f"{program} volumes --by commune{monitor}",
+            f"printf '{typed}' |\n  {program} check \\\n    --facility 01004 --clerk NV01 --on {DESK_DAY} {lookup}",
+            f"{program} resolve unit \\\n    --level commune 00004 --recorded-on 2023-05-01 {lookup}",
+            f"{program} volumes \\\n    --by commune {monitor}",
         ]
 
 

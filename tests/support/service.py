@@ -16,6 +16,7 @@ from typing import Any
 
 import httpx
 import pytest
+from redis.asyncio import Redis
 
 from lienthong.adapters.event_log import EventLog
 from lienthong.adapters.publishing import Draft, Published, Publisher
@@ -47,6 +48,7 @@ class Service:
     settings: Settings
     servers: Mapping[str, EmbeddedServer]
     log: EventLog
+    store: Redis
     parts: LookupParts
     monitor: Monitor
     http: httpx.AsyncClient
@@ -109,6 +111,8 @@ async def running_service(root: Path) -> AsyncIterator[Service]:
         await asyncio.gather(*(server.start() for server in servers.values()))
         log_client = connect(directory.socket("log"))
         stack.push_async_callback(log_client.aclose)
+        store = connect(directory.socket("projection"))
+        stack.push_async_callback(store.aclose)
         await stack.enter_async_context(projector_app.running(directory, settings, clock))
         monitor = await stack.enter_async_context(monitor_app.running(directory, settings, clock))
         parts = await stack.enter_async_context(lookup_app.running(directory, settings, clock))
@@ -119,6 +123,7 @@ async def running_service(root: Path) -> AsyncIterator[Service]:
             settings=settings,
             servers=servers,
             log=EventLog(log_client),
+            store=store,
             parts=parts,
             monitor=monitor,
             http=http,

@@ -13,6 +13,7 @@ from importlib.resources import files
 from typing import Any
 
 from redis.asyncio import Redis
+from redis.exceptions import ResponseError
 
 from lienthong.adapters.event_log import EventLog
 
@@ -27,6 +28,7 @@ _UNKNOWN = 2**53
 
 _LIBRARY = "lienthong_outbox_1"
 _FIELDS_PER_MESSAGE = 3
+_NO_FUNCTION = "Function not found"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -133,7 +135,7 @@ class OutboxCell:
             message = "entries of one call publish the same number of messages"
             raise ValueError(message)
         expected, following = ("", "") if source is None else (str(source.expected), str(source.next))
-        reply = await self._redis.fcall(
+        arguments = (
             "outbox_append",
             2,
             _stream_key(self._cell),
@@ -146,6 +148,14 @@ class OutboxCell:
             str(width),
             *(value for fields in entries for value in fields),
         )
+        try:
+            reply = await self._redis.fcall(*arguments)
+        except ResponseError as fault:
+            # A flushed server has lost the Functions with everything else; nothing was carried out.
+            if _NO_FUNCTION not in str(fault):
+                raise
+            await load_outbox_functions(self._redis)
+            reply = await self._redis.fcall(*arguments)
         verdict = reply[0]
         if verdict == b"position":
             raise PositionMoved(self._cell, int(reply[1]))

@@ -6,9 +6,6 @@ import pytest
 from lienthong.adapters.card_drawing import DrawStyle, draw_card
 from lienthong.adapters.demo_cards import DEMO_CARDS, TRUC_BACH
 from lienthong.adapters.event_log import Entry
-from lienthong.adapters.generated_places import shipped_places
-from lienthong.adapters.generated_presentations import card_qr
-from lienthong.adapters.generator import CardPlan, cards
 from lienthong.adapters.keys import KeyStore
 from lienthong.adapters.sealed_images import sealed_presented
 from lienthong.adapters.sealing import Sealer
@@ -16,15 +13,11 @@ from lienthong.adapters.wire import Event, Outgoing, decode, encode
 from lienthong.runtime.clock import SystemClock
 from lienthong_schemas.lookups import LookupAnswered
 from lienthong_schemas.streams import ANSWERS, CARD_IMAGES, DEAD_LETTERS, DECISIONS, LOOKUPS, Stream
+from tests.support.presented import truc_bach_qr
 from tests.support.service import DESK, Service, service  # noqa: F401 -- a fixture
 from tests.support.waiting import until_so
 
 ON = "2025-08-01"
-
-
-def truc_bach_qr() -> str:
-    generated = cards(CardPlan(seed=1, places=shipped_places()), len(DEMO_CARDS))
-    return card_qr(next(card for card in generated if card.data["id"] == TRUC_BACH))
 
 
 def requested(lookup_id: str, presented: dict[str, object]) -> bytes:

@@ -7,6 +7,10 @@ from datetime import date
 
 from hypothesis import strategies as st
 
+from lienthong.adapters.demo_cards import DEMO_CARDS, TRUC_BACH
+from lienthong.adapters.generated_places import shipped_places
+from lienthong.adapters.generated_presentations import card_qr
+from lienthong.adapters.generator import CardPlan, cards
 from lienthong.domain.card import Sex
 from lienthong.domain.qr_text import PrintedCard, PrintedCitizen, card_qr_text
 from lienthong.domain.question import CardFace
@@ -125,3 +129,9 @@ def input_methods() -> st.SearchStrategy[InputMethod]:
 def cards_that_show_no_vni() -> st.SearchStrategy[PrintedCard]:
     """Cards whose text has digits right behind vowels, as all but the shortest have: VNI would have taken them."""
     return printed_cards().filter(lambda card: len(re.findall("[ae][1-6]", card_qr_text(card, short=True))) > 1)
+
+
+def truc_bach_qr() -> str:
+    """Return the card QR of the demonstration's first card."""
+    generated = cards(CardPlan(seed=1, places=shipped_places()), len(DEMO_CARDS))
+    return card_qr(next(card for card in generated if card.data["id"] == TRUC_BACH))

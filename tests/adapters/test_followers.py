@@ -42,6 +42,7 @@ class Store:
 
     position: int = 0
     handled: list[int] = field(default_factory=list)
+    right: bool = True
     failures: int = 0
     went_back_to: int | None = None
     seek: Callable[[int], None] = lambda _position: None
@@ -55,27 +56,28 @@ class Store:
             self.failures -= 1
             raise ConnectionError
         offsets = [entry.offset for entry in batch.entries]
-        assert offsets == list(range(self.position, self.position + len(offsets)))
+        # Noted and not raised: what a handler raises is tried again, for ever.
+        self.right = self.right and offsets == list(range(self.position, self.position + len(offsets)))
         self.handled += offsets
         self.position += len(offsets)
 
 
 operations = st.lists(
     st.one_of(
-        st.tuples(st.just("append"), st.integers(1, 5)),
+        st.tuples(st.just("append"), st.integers(2, 6)),
         st.tuples(st.just("read"), st.integers(1, 4)),
-        st.tuples(st.just("seek"), st.integers(0, 30)),
+        st.tuples(st.just("seek"), st.integers(0, 6)),
         # A read that was under way when someone sought: its entries come after the seek.
-        st.tuples(st.just("seek during a read"), st.integers(0, 30)),
+        st.tuples(st.just("seek during a read"), st.integers(0, 6)),
         st.tuples(st.just("fail"), st.integers(1, 2)),
         # The handler finds that its store went back, and seeks by itself.
-        st.tuples(st.just("go back"), st.integers(0, 30)),
+        st.tuples(st.just("go back"), st.integers(0, 6)),
     ),
-    max_size=40,
+    max_size=25,
 )
 
 
-@settings(deadline=None)
+@settings(deadline=None, max_examples=150)
 @given(operations)
 def test_in_whatever_order_it_is_read_sought_and_failed_the_handler_gets_every_entry_from_its_position(
     steps: list[tuple[str, int]],
@@ -101,9 +103,11 @@ def test_in_whatever_order_it_is_read_sought_and_failed_the_handler_gets_every_e
                 store.position = min(number, partition.end)
                 follower.seek(store.position)
                 await partition.bring(entries, follower)
+            assert store.right
             assert follower.progress.position == store.position
         for _ in range(partition.end + 3):
             await partition.bring(partition.fetch(3), follower)
+        assert store.right
         assert store.position == partition.end
         assert follower.progress.fault is None
 

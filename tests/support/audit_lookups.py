@@ -9,8 +9,9 @@ import orjson
 
 from lienthong.adapters.event_log import EventLog
 from lienthong.adapters.history import History, VolumeFilter
+from lienthong.adapters.wire import Event, decode
 from lienthong.runtime.clock import VIETNAM
-from lienthong_schemas.streams import ANSWERS, DECISIONS
+from lienthong_schemas.streams import ANSWERS, DECISIONS, Stream
 from tests.support.audit import Finding, Ledger, Partitions, read_stream
 
 _PLACE = ("outboxcell", "outboxepoch", "outboxseq")
@@ -22,8 +23,8 @@ async def audit_lookups(log: EventLog, ledger: Ledger) -> list[Finding]:
     A decision that was relayed twice is one decision if its bytes are the same. A decision over HTTP may be there
     although its answer did not arrive, and only then is it not in the ledger.
     """
-    decisions = _by_id(await read_stream(log, DECISIONS.name))
-    answers = _by_id(await read_stream(log, ANSWERS.name))
+    decisions = _by_id(DECISIONS, await read_stream(log, DECISIONS.name))
+    answers = _by_id(ANSWERS, await read_stream(log, ANSWERS.name))
     expected = set(ledger.lookups.values())
     found = [Finding("decision missing", each) for each in (expected | ledger.answered) - decisions.keys()]
     found += [Finding("answer missing", each) for each in expected - answers.keys()]
@@ -38,11 +39,14 @@ async def audit_lookups(log: EventLog, ledger: Ledger) -> list[Finding]:
     return found + _audit_places(decisions)
 
 
-def _by_id(partitions: Partitions) -> dict[str, set[bytes]]:
+def _by_id(stream: Stream, partitions: Partitions) -> dict[str, set[bytes]]:
+    """Return the bytes under each id; what is no event of the stream counts for nothing."""
     events: dict[str, set[bytes]] = defaultdict(set)
     for values in partitions:
         for value in values:
-            events[orjson.loads(value)["id"]].add(value)
+            event = decode(value, stream)
+            if isinstance(event, Event):
+                events[event.envelope.id].add(value)
     return events
 
 
@@ -64,7 +68,7 @@ async def audit_volumes(log: EventLog, history: History) -> list[Finding]:
         position = history.position(DECISIONS.name, partition)
         if position != len(values):
             found.append(Finding("decisions not counted", f"{partition}: {position} of {len(values)}"))
-    distinct = [orjson.loads(min(copies)) for copies in _by_id(partitions).values()]
+    distinct = [orjson.loads(min(copies)) for copies in _by_id(DECISIONS, partitions).values()]
     everything = VolumeFilter()
     by_facility: Counter[Any] = Counter({row[:-1]: row.lookups for row in history.by_facility(everything)})
     by_minute: Counter[Any] = Counter(dict(history.by_minute(everything)))

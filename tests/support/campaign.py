@@ -26,7 +26,6 @@ from tests.support.audit import Finding, Ledger, lost, read_stream
 from tests.support.audit_lookups import audit_lookups, audit_volumes
 from tests.support.audit_projection import audit_cards, audit_register, fold_cards
 from tests.support.campaign_work import Keyed, Work, question_json
-from tests.support.outstanding import outstanding
 from tests.support.real_service import PROCESSES, READY_DEADLINE_S, SERVERS, UP, RealService
 from tests.support.waiting import until, until_so
 
@@ -193,10 +192,10 @@ class Campaign:
         try:
             await until_so(self._has_settled, _SETTLES_WITHIN_S)
         except TimeoutError as fault:
-            raise NotSettledError(await outstanding(self._service), self._service.accounts()) from fault
+            raise NotSettledError(await self._service.outstanding(), self._service.accounts()) from fault
 
     async def _has_settled(self) -> bool:
-        return not await outstanding(self._service)
+        return not await self._service.outstanding()
 
 
 class NotSettledError(Exception):

@@ -1,5 +1,7 @@
 """Says what a service has still to do before everything that the log holds is projected, answered and counted."""
 
+from pathlib import Path
+
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
@@ -7,21 +9,24 @@ from lienthong.adapters.event_log import EventLog
 from lienthong.adapters.history import History
 from lienthong.adapters.projection import Projection
 from lienthong.adapters.register_mirror import RegisterMirror
+from lienthong.runtime.datadir import DataDirectory
 from lienthong_schemas.streams import CARD_IMAGES, CARDS, DECISIONS, LOOKUPS, REGISTER
-from tests.support.real_service import RealService
 
 
-async def outstanding(service: RealService) -> list[str]:
-    """Return what is not done, empty when everything is; a server that is away is one such thing."""
+async def outstanding(directory: DataDirectory, near: Redis, far: Redis) -> list[str]:
+    """Return what is not done, empty when everything is; `near` is the log's client, `far` the projection's.
+
+    A server that is away is one such thing.
+    """
+    log = EventLog(near)
     try:
-        async with service.client("log") as near, service.client("projection") as far:
-            log = EventLog(near)
-            left = await _not_projected(log, far)
-            left += await _not_answered(log, far)
-            left += await _not_counted(log, service)
+        return [
+            *await _not_projected(log, far),
+            *await _not_answered(log, far),
+            *await _not_counted(log, directory.history / "history.sqlite"),
+        ]
     except (RedisError, OSError) as fault:
         return [f"a server is away ({type(fault).__name__})"]
-    return left
 
 
 async def _not_projected(log: EventLog, redis: Redis) -> list[str]:
@@ -51,8 +56,8 @@ async def _not_answered(log: EventLog, redis: Redis) -> list[str]:
     return left
 
 
-async def _not_counted(log: EventLog, service: RealService) -> list[str]:
-    history = History.open(service.directory.history / "history.sqlite")
+async def _not_counted(log: EventLog, file: Path) -> list[str]:
+    history = History.open(file)
     try:
         return [
             f"decisions {partition}: {history.position(DECISIONS.name, partition)} of {bounds.end}"

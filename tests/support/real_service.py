@@ -22,6 +22,7 @@ from lienthong.runtime.embedded import find_orphan
 from lienthong.runtime.processes import ProcessIdentity, alive
 from lienthong.runtime.settings import load
 from lienthong.runtime.supervisor import server_specs
+from tests.support.outstanding import outstanding
 from tests.support.waiting import until
 
 UP = "up"
@@ -142,6 +143,11 @@ class RealService:
                     psutil.Process(orphan.pid).kill()
         if self._listening is not None:
             await self._listening
+
+    async def outstanding(self) -> list[str]:
+        """Return what of the log is not projected, answered and counted yet."""
+        async with self.client("log") as near, self.client("projection") as far:
+            return await outstanding(self.directory, near, far)
 
     @asynccontextmanager
     async def client(self, name: str) -> AsyncIterator[Redis]:

@@ -19,7 +19,7 @@ from lienthong.adapters.register_feed import followed
 from lienthong.adapters.sealed_images import SealedImageOpener
 from lienthong.adapters.sealing import Sealer
 from lienthong.adapters.serving import serve
-from lienthong.adapters.streams import StreamReader
+from lienthong.adapters.streams import Follower, StreamReader
 from lienthong.lookup.answering import HttpDesk
 from lienthong.lookup.desk import Desk
 from lienthong.lookup.handlers import EventDesk, Intake, answered_in
@@ -61,13 +61,18 @@ async def running(directory: DataDirectory, settings: Settings, clock: Clock) ->
         desk = Desk(cards, lambda: feed.register)
         recorder = Recorder(store.sealer)
         cells = [HTTP_CELL]
-        reader = StreamReader(directory.socket("log"), store.log, clock)
+        desks: dict[Follower, EventDesk] = {}
+        reader = StreamReader(
+            directory.socket("log"), store.log, clock, lambda follower, fault: desks[follower].pass_over(fault)
+        )
         for stream in (LOOKUPS.name, CARD_IMAGES.name):
             for partition in range(store.log.partitions(stream)):
                 cell = f"{stream}-{partition}"
                 cells.append(cell)
                 events = EventDesk(desk, recorder, OutboxCell(store.projection, cell), _intake(store, images))
-                events.follow(reader.subscribe(stream, partition, events.handle, events.start))
+                follower = reader.subscribe(stream, partition, events.handle, events.start)
+                events.follow(follower)
+                desks[follower] = events
         reader.start()
         stack.push_async_callback(reader.stop)
         relays = [asyncio.create_task(keep_relaying(Relay(store.projection, store.log, cell))) for cell in cells]

@@ -8,11 +8,12 @@ from typing import Protocol
 
 import orjson
 import structlog
+from redis.exceptions import RedisError
 
-from lienthong.adapters.event_log import EventLog, entries_per_read
+from lienthong.adapters.event_log import EventLog, Trimmed, entries_per_read
 from lienthong.adapters.native import encode_decision, question_from
 from lienthong.adapters.outbox import Message, OutboxCell, PositionMoved, SourceMove
-from lienthong.adapters.streams import Batch, Follower
+from lienthong.adapters.streams import Batch, Fault, Follower
 from lienthong.adapters.wire import Event, Refusal, decode
 from lienthong.domain.answer import StoreFault
 from lienthong.domain.question import Presentation
@@ -100,6 +101,26 @@ class EventDesk:
                 self._answered = await self._intake.answered()
             if self._follower is not None:
                 self._follower.seek(moved.stored)
+
+    async def pass_over(self, fault: Fault) -> None:
+        """Go on after look-ups that were let go before they were answered: nobody has them any more.
+
+        A partition that was made anew stays stopped: what it holds is not what was being read.
+        """
+        follower = self._follower
+        if not isinstance(fault, Trimmed) or follower is None:
+            return
+        try:
+            await self._cell.append_from(SourceMove(expected=fault.position, next=fault.first), [])
+        except PositionMoved as moved:
+            follower.seek(moved.stored)
+        except (RedisError, OSError):
+            # The fault is told of again at the next look, for its partition still stands before what was let go.
+            follower.seek(fault.position)
+        else:
+            lost = fault.first - fault.position
+            _log.error("lookups_let_go", stream=follower.stream, partition=follower.partition, entries=lost)
+            follower.seek(fault.first)
 
     async def _answer(self, batch: Batch, at: int) -> list[Message] | None:
         event = decode(batch.entries[at].value, BY_NAME[batch.stream])

@@ -17,7 +17,7 @@ from lienthong.adapters.retention import keep_letting_go
 from lienthong.adapters.sealing import Sealer
 from lienthong.adapters.serving import serve
 from lienthong.adapters.streams import StreamReader
-from lienthong.monitor.handlers import counting, start_of
+from lienthong.monitor.handlers import counting, passing_over, start_of
 from lienthong.monitor.routes import health_routes, volume_routes
 from lienthong.runtime.clock import Clock, SystemClock
 from lienthong.runtime.connection import connect
@@ -50,7 +50,7 @@ async def running(directory: DataDirectory, settings: Settings, clock: Clock) ->
         stack.callback(history.close)
         log = EventLog(log_client)
         feed = await stack.enter_async_context(followed(directory.socket("projection"), clock))
-        reader = StreamReader(directory.socket("log"), log, clock)
+        reader = StreamReader(directory.socket("log"), log, clock, passing_over(history))
         sealer = Sealer(keys, clock)
         letters = DeadLetters(log, sealer, clock, NAME)
         handle = counting(history, letters.set_aside)

@@ -4,8 +4,12 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from datetime import datetime
 
+import structlog
+from sqlalchemy.exc import SQLAlchemyError
+
+from lienthong.adapters.event_log import Trimmed
 from lienthong.adapters.history import CountedLookup, CountedUnit, History, OutboxPlace
-from lienthong.adapters.streams import Batch, Handler, Start
+from lienthong.adapters.streams import Batch, Fault, Follower, Handler, OnFault, Start
 from lienthong.adapters.wire import Event, Refusal, decode
 from lienthong.runtime.clock import VIETNAM
 from lienthong_schemas.decisions import EligibilityDecided, PrintedUnit
@@ -13,6 +17,8 @@ from lienthong_schemas.streams import DECISIONS
 
 #: Sets aside one entry that cannot be read: stream, partition, offset and key with the bytes, and why.
 SetAside = Callable[[Batch, int, Refusal], Awaitable[None]]
+
+_log = structlog.stdlib.get_logger("lienthong.monitor")
 
 
 def counting(history: History, set_aside: SetAside) -> Handler:
@@ -40,6 +46,29 @@ def start_of(history: History, partition: int) -> Start:
         return await asyncio.to_thread(history.position, DECISIONS.name, partition)
 
     return start
+
+
+def passing_over(history: History) -> OnFault:
+    """Return what goes on counting after decisions that were let go before they were counted.
+
+    That is how a history that was lost begins again: with what is still kept. A partition that was made anew stays
+    stopped.
+    """
+
+    async def pass_over(follower: Follower, fault: Fault) -> None:
+        if not isinstance(fault, Trimmed):
+            return
+        try:
+            await asyncio.to_thread(history.count, follower.stream, follower.partition, fault.first, [])
+        except SQLAlchemyError:
+            # The fault is told of again at the next look, for its partition still stands before what was let go.
+            follower.seek(fault.position)
+        else:
+            lost = fault.first - fault.position
+            _log.error("decisions_let_go", stream=follower.stream, partition=follower.partition, entries=lost)
+            follower.seek(fault.first)
+
+    return pass_over
 
 
 def counted(event: Event) -> CountedLookup:

@@ -125,7 +125,7 @@ async def _demonstrate(settings: Settings, asked: Asked, wanted_ports: tuple[int
     try:
         # 2
         async with started(settings) as (service, serving):
-            play = Play(service=service, page=page, cards=asked.cards, picture=asked.picture)
+            play = Play(service=service, page=page, cards=asked.cards, picture=asked.picture, began=began)
             await unless_stopped(play.steps(), serving)
             took_s = time.monotonic() - began
             page.line()

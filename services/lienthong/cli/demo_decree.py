@@ -48,7 +48,7 @@ async def bring_in(service: DemoService, name: str) -> Published:
     return await _published(service, name, facts, await service.publisher.check(facts))
 
 
-async def decree(service: DemoService, page: Page) -> None:
+async def decree(service: DemoService, page: Page, compare_until: float) -> None:
     """1. Check the reorganisation and answer for the cards on both maps; 2. publish it, and see what was written."""
     # 1
     facts = await asyncio.to_thread(_facts, DECREE)
@@ -57,7 +57,7 @@ async def decree(service: DemoService, page: Page) -> None:
     held = await holdings(service.projection, service.log)
     assert report.summary.on is not None, "a reorganisation has a day"  # noqa: S101  # an invariant of the shipped set
     comparison = Comparison(before=before, after=report.register, on=report.summary.on)
-    took_s = await asyncio.to_thread(compare, held, comparison)
+    took_s = await asyncio.to_thread(compare, held, comparison, compare_until)
     _show_trial(page, report, comparison, took_s)
     # 2
     in_force = await _put_in_force(service, report, facts)
@@ -118,7 +118,7 @@ def _show_trial(page: Page, report: GateReport, comparison: Comparison, took_s: 
         *changes,
         _row("xã bị chia, không tự chọn", "divided communes, none chosen", "", len(summary.divided)),
         _row("trạm y tế chưa rõ nơi kế tiếp", "stations without a successor", "", len(summary.without_successor_after)),
-        widths=(58, 14, 14),
+        widths=(None, 14, 14),
     )
     page.line()
     page.say(
@@ -132,7 +132,7 @@ def _show_trial(page: Page, report: GateReport, comparison: Comparison, took_s: 
         _row("câu trả lời nêu tên xã hôm nay", "answers naming today's", "", comparison.come["address_succeeded"]),
         _row("câu trả lời nêu nhiều xã có thể", "answers naming several", "", comparison.come["address_divided"]),
         _row("KẾT LUẬN THAY ĐỔI", "OUTCOMES THAT CHANGE", "", comparison.changed.total(), style="bold"),
-        widths=(58, 14, 14),
+        widths=(None, 14, 14),
     )
 
 

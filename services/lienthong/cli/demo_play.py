@@ -12,6 +12,7 @@ from rich.text import Text
 from lienthong.adapters.demo_cards import DAI_MO, DEMO_CARDS
 from lienthong.adapters.generated_places import shipped_places
 from lienthong.adapters.generator import CardPlan, card_line, cards
+from lienthong.cli.console import progress_bar
 from lienthong.cli.demo_answer import notice, panel, picture, places
 from lienthong.cli.demo_decree import bring_in, decree
 from lienthong.cli.demo_questions import DAY_AFTER, DAY_BEFORE, DESK_DAY, same_card, visitors
@@ -23,6 +24,8 @@ from lienthong_schemas.streams import CARDS
 
 #: The same cards at every run.
 SEED: Final = 2025
+#: When cards are compared no longer, counted from the beginning: the whole is over within a minute.
+_COMPARE_BY_S: Final = 42.0
 #: What stands before the decree arrives.
 _BEFORE: Final = ("vn-before-2025-07-01", "vn-hanoi-facilities", "vn-tables")
 #: Day, verdict and place; or who asks, and what the desk is told.
@@ -33,19 +36,23 @@ _TOLD: Final = (_TOLD_WIDTH, None)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Play:
-    """A demonstration: the service, where it prints, how many cards are generated, and where it draws, if anywhere."""
+    """A demonstration: the service, where it prints, how many cards are generated, and where it draws, if anywhere.
+
+    `began` is when it began on the monotonic clock.
+    """
 
     service: DemoService
     page: Page
     cards: int
     picture: Path | None
+    began: float
 
     async def steps(self) -> None:
         """Get ready, and play the steps one after another."""
         await self._get_ready()
         await self._before_the_decree()
         self.page.heading(2, "Nghị quyết đến: chạy thử, rồi công bố", "The resolutions arrive: tried, then published")
-        await decree(self.service, self.page)
+        await decree(self.service, self.page, self.began + _COMPARE_BY_S)
         await self._after_the_decree()
         await self._others_at_the_desk()
         await self._store_away()
@@ -81,7 +88,8 @@ class Play:
     async def _publish_cards(self) -> None:
         plan = CardPlan(seed=SEED, places=shipped_places())
         events = ((each.data["id"], card_line(plan, each).rstrip()) for each in cards(plan, self.cards))
-        await self.service.publisher.publish_events(CARDS.name, events, lambda _count: None)
+        with progress_bar("cards being published", self.cards) as bar:
+            await self.service.publisher.publish_events(CARDS.name, events, bar.advance)
 
         async def projected() -> bool:
             return await cards_in_force(self.service.log, self.service.projection)

@@ -3,17 +3,19 @@
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import islice
 from typing import Final
 
 from lienthong.adapters.card_codec import card
 from lienthong.adapters.event_log import EventLog
 from lienthong.adapters.projection import Projection
 from lienthong.adapters.projection_layout import insurance_number
+from lienthong.cli.console import progress_bar
 from lienthong.cli.sample import Comparison
 from lienthong_schemas.streams import CARDS
 
-#: The demonstration is over within a minute; a slow machine compares as many answers as this allows, and says so.
-COMPARE_S_MAX: Final = 20.0
+#: However late it is, so long a comparison is worth showing.
+_COMPARE_S_MIN: Final = 5.0
 #: Cards between two looks at the clock.
 _STRIDE: Final = 500
 
@@ -52,15 +54,21 @@ async def holdings(projection: Projection, log: EventLog) -> Holdings:
     )
 
 
-def compare(held: Holdings, comparison: Comparison) -> float:
-    """Answer for the cards under both registers, all of them or as many as COMPARE_S_MAX allows; return the seconds.
+def compare(held: Holdings, comparison: Comparison, until: float) -> float:
+    """Answer for the cards under both registers, all of them or as many as fit, and return the seconds it took.
+
+    `until` is a moment of the monotonic clock: the demonstration is over within a minute on a slow machine too.
 
     The order of the store is that of a hash of the numbers, so that its first cards are a fair sample of all.
     """
     began = time.monotonic()
     comparison.of_cards = len(held.records)
-    for at, (key, packed) in enumerate(held.records.items()):
-        if at % _STRIDE == 0 and time.monotonic() - began > COMPARE_S_MAX:
-            break
-        comparison.add(card(insurance_number(key), packed))
+    with progress_bar("answers before and after", comparison.of_cards) as bar:
+        records = iter(held.records.items())
+        while stretch := tuple(islice(records, _STRIDE)):
+            for key, packed in stretch:
+                comparison.add(card(insurance_number(key), packed))
+            bar.advance(len(stretch))
+            if time.monotonic() > max(until, began + _COMPARE_S_MIN):
+                break
     return time.monotonic() - began

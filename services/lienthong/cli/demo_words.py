@@ -82,11 +82,11 @@ class Page:
         self.show(grid)
 
     def rows(self, *rows: tuple[Text, ...], widths: tuple[int | None, ...], apart: bool = False) -> None:
-        """Write rows of cells; `apart` leaves a line between rows."""
-        grid = Table.grid(padding=(0, 2, 0, 0))
+        """Write rows of cells; a width of None takes what is left, `apart` leaves a line between rows."""
+        grid = Table.grid(padding=(0, 2, 0, 0), expand=True)
         grid.add_column(width=1)
         for width in widths:
-            grid.add_column(width=width)
+            grid.add_column(width=width, ratio=1 if width is None else None)
         for at, row in enumerate(rows):
             if apart and at:
                 grid.add_row()

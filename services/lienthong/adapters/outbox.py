@@ -29,6 +29,7 @@ _UNKNOWN = 2**53
 _LIBRARY = "lienthong_outbox_1"
 _FIELDS_PER_MESSAGE = 3
 _NO_FUNCTION = "Function not found"
+_KEYS = 2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -136,8 +137,6 @@ class OutboxCell:
             raise ValueError(message)
         expected, following = ("", "") if source is None else (str(source.expected), str(source.next))
         arguments = (
-            "outbox_append",
-            2,
             _stream_key(self._cell),
             _state_key(self._cell),
             secrets.token_hex(8),
@@ -149,13 +148,13 @@ class OutboxCell:
             *(value for fields in entries for value in fields),
         )
         try:
-            reply = await self._redis.fcall(*arguments)
+            reply = await self._redis.fcall("outbox_append", _KEYS, *arguments)
         except ResponseError as fault:
             # A flushed server has lost the Functions with everything else; nothing was carried out.
             if _NO_FUNCTION not in str(fault):
                 raise
             await load_outbox_functions(self._redis)
-            reply = await self._redis.fcall(*arguments)
+            reply = await self._redis.fcall("outbox_append", _KEYS, *arguments)
         verdict = reply[0]
         if verdict == b"position":
             raise PositionMoved(self._cell, int(reply[1]))

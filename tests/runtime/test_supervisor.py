@@ -176,10 +176,16 @@ def parent(root: Path) -> Iterator[Callable[[], psutil.Popen]]:
 
     yield start
     for process in started:
-        if process.poll() is None:
+        process.terminate()
+        try:
+            process.wait(timeout=20)
+        except psutil.TimeoutExpired:
             process.kill()
-        process.wait()
+            process.wait()
         process.stdout.close()
+    for left in map(find_orphan, server_specs(data_directory(root), Settings(data_dir=root))):
+        if left is not None:
+            os.kill(left.pid, signal.SIGKILL)
 
 
 def lines_until_ready(process: psutil.Popen) -> list[Announcement]:

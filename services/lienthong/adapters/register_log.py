@@ -13,7 +13,7 @@ from lienthong_schemas.streams import REGISTER
 _READ = 2_000
 
 _WITHOUT_BATCH = Refusal(
-    code=RefusalCode.INVALID_ENVELOPE, message="is a fact of no batch, which nothing could ever seal", path="batchid"
+    code=RefusalCode.INVALID_ENVELOPE, message="is missing: publishing gives it to each fact of a batch", path="batchid"
 )
 
 
@@ -30,29 +30,18 @@ class RegisterLog:
     """Takes the entries of the stream in their order, from the first; every reader comes to the same batches."""
 
     def __init__(self) -> None:
-        self.position = 0
         self._seals = SealLog()
 
-    @property
-    def last_batch(self) -> str | None:
-        """The last accepted batch, on which the next seal must stand."""
-        return self._seals.last_batch
-
     def take(self, entry: Entry) -> SealedBatch | RefusedSeal | Refusal | None:
-        """Read the next entry: the batch that it seals, a seal that does not stand, what cannot be read, or nothing.
+        """Read an entry: the batch that it seals, a seal that does not stand, what cannot be read, or nothing.
 
-        An entry that was taken before gives nothing. Raises `RegisterGap` where one is missing before this.
+        Entries may come again; a seal that stands gives its batch once, and is refused as accepted after that.
         """
-        if entry.offset < self.position:
-            return None
-        if entry.offset > self.position:
-            raise RegisterGap(self.position, entry.offset)
-        self.position = entry.offset + 1
         event = decode(entry.value, REGISTER)
         if isinstance(event, Refusal):
             return event
         if isinstance(event.message, BatchSealed):
-            return self._seals.seal(_seal(event.message, self.position))
+            return self._seals.seal(_seal(event.message, entry.offset + 1))
         return self._fact(event)
 
     def _fact(self, event: Event) -> Refusal | None:
@@ -81,19 +70,23 @@ class RegisterReader:
     def __init__(self, log: EventLog) -> None:
         self._log = log
         self._reading = RegisterLog()
+        self._position = 0
         self._register = Register.empty()
 
     async def refresh(self) -> Register:
         """Return the register of now. Raises `RegisterGap` and the client's connection errors."""
         while True:
-            found = await self._log.read(REGISTER.name, 0, self._reading.position, _READ)
+            found = await self._log.read(REGISTER.name, 0, self._position, _READ)
             if isinstance(found, Trimmed):
-                raise RegisterGap(self._reading.position, found.first)
+                raise RegisterGap(self._position, found.first)
             if isinstance(found, Recreated):
-                raise RegisterGap(self._reading.position, found.end)
+                raise RegisterGap(self._position, found.end)
             if not found:
                 return self._register
             for entry in found:
+                if entry.offset != self._position:
+                    raise RegisterGap(self._position, entry.offset)
                 taken = self._reading.take(entry)
                 if isinstance(taken, SealedBatch):
                     self._register = self._register.with_batch(taken)
+                self._position = entry.offset + 1

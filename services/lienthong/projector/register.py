@@ -10,19 +10,13 @@ from collections.abc import Awaitable, Callable
 import structlog
 
 from lienthong.adapters.register_codec import pack_batch
+from lienthong.adapters.register_log import RegisterLog
 from lienthong.adapters.register_mirror import FIRST, MirrorEntry, RegisterMirror
-from lienthong.adapters.registers import fact_of
 from lienthong.adapters.streams import Batch, Follower
-from lienthong.adapters.wire import Event, Refusal, RefusalCode, decode
-from lienthong.domain.seals import RefusedSeal, Seal, SealedBatch, SealLog
-from lienthong_schemas.batches import BatchSealed, GenerationSwitched
-from lienthong_schemas.streams import REGISTER
+from lienthong.adapters.wire import Refusal
+from lienthong.domain.seals import RefusedSeal, SealedBatch
 
 SetAside = Callable[[Batch, int, Refusal], Awaitable[None]]
-
-_WITHOUT_BATCH = Refusal(
-    code=RefusalCode.INVALID_ENVELOPE, message="is missing: publishing gives it to each fact of a batch", path="batchid"
-)
 
 _log = structlog.stdlib.get_logger("lienthong.projector")
 
@@ -33,7 +27,7 @@ class RegisterProjector:
     def __init__(self, mirror: RegisterMirror, set_aside: SetAside) -> None:
         self._mirror = mirror
         self._set_aside = set_aside
-        self._seals = SealLog()
+        self._reading = RegisterLog()
         self._accepted: list[MirrorEntry] = []
         # Whether the entries that were in the mirror at the start have been found to be ours.
         self._verified = False
@@ -53,10 +47,13 @@ class RegisterProjector:
         async with self._turn:
             accepted = len(self._accepted)
             for at, entry in enumerate(batch.entries):
-                event = decode(entry.value, REGISTER)
-                refusal = event if isinstance(event, Refusal) else await self._take(event, entry.offset + 1)
-                if refusal is not None:
-                    await self._set_aside(batch, at, refusal)
+                match self._reading.take(entry):
+                    case SealedBatch() as taken:
+                        await self._accept(taken)
+                    case RefusedSeal(seal=seal, reason=reason):
+                        _log.warning("seal_refused", batch=seal.batch_id, reason=reason.value, position=seal.position)
+                    case Refusal() as refusal:
+                        await self._set_aside(batch, at, refusal)
             if len(self._accepted) > accepted:
                 await self._write_up()
 
@@ -68,32 +65,9 @@ class RegisterProjector:
             if progress is not None and progress.caught_up_at is not None and progress.position is not None:
                 await self._mirror.caught_up(progress.position, int(progress.caught_up_at.timestamp() * 1000))
 
-    async def _take(self, event: Event, position: int) -> Refusal | None:
-        message = event.message
-        if isinstance(message, BatchSealed):
-            await self._judge(message, position)
-        elif not isinstance(message, GenerationSwitched):
-            batch_id = event.envelope.batchid
-            if batch_id is None:
-                return _WITHOUT_BATCH
-            self._seals.add(batch_id, fact_of(event.type, event.data))
-        return None
-
-    async def _judge(self, message: BatchSealed, position: int) -> None:
-        seal = Seal(
-            batch_id=message.batch_id,
-            base=message.base,
-            count=message.count,
-            digest=message.digest,
-            name=message.name,
-            position=position,
-        )
-        judged = self._seals.seal(seal)
-        if isinstance(judged, RefusedSeal):
-            _log.warning("seal_refused", batch=seal.batch_id, reason=judged.reason.value, position=position)
-            return
-        _log.info("batch_accepted", batch=seal.batch_id, facts=len(judged.facts), position=position)
-        self._accepted.append(await asyncio.to_thread(self._entry, judged))
+    async def _accept(self, batch: SealedBatch) -> None:
+        _log.info("batch_accepted", batch=batch.batch_id, facts=len(batch.facts), position=batch.position)
+        self._accepted.append(await asyncio.to_thread(self._entry, batch))
 
     def _entry(self, batch: SealedBatch) -> MirrorEntry:
         previous = self._accepted[-1].id if self._accepted else FIRST

@@ -131,8 +131,8 @@ NOTICES: dict[str, Words] = {
         cites=True,
     ),
     "place_without_successor": Words(
-        'Chưa có dữ liệu cơ sở kế tiếp của {old}. Thẻ vẫn có giá trị. Tiếp nhận; bấm "Báo vướng mắc".',
-        'No successor of {old} on record. Card still valid. Admit; press "Report".',
+        "Chưa có dữ liệu cơ sở kế tiếp của {old}. Thẻ vẫn có giá trị. Tiếp nhận; báo cơ quan BHXH.",
+        "No successor of {old} on record. Card still valid. Admit; tell social security.",
         cites=True,
     ),
     "place_ambiguous": Words(
@@ -141,8 +141,8 @@ NOTICES: dict[str, Words] = {
         "Card still valid. Do not choose.",
     ),
     "place_disputed": Words(
-        'Dữ liệu về nơi đăng ký {old} đang mâu thuẫn. Thẻ vẫn có giá trị. Tiếp nhận; bấm "Báo vướng mắc".',
-        'The records about the registered place {old} contradict each other. Card still valid. Admit; press "Report".',
+        "Dữ liệu về nơi đăng ký {old} đang mâu thuẫn. Thẻ vẫn có giá trị. Tiếp nhận; báo cơ quan BHXH.",
+        "The records about the registered place {old} contradict each other. Card still valid. Admit; tell social security.",
     ),
     "place_unknown": Words(
         "Chưa có dữ liệu về nơi đăng ký ban đầu in trên thẻ. Không ảnh hưởng giá trị thẻ.",

@@ -108,8 +108,8 @@ NOTICES: dict[str, Words] = {
         "Card still valid. The printed address code belonged to several units; today it may be {new}. Do not choose.",
     ),
     "address_disputed": Words(
-        'Thẻ vẫn có giá trị. Dữ liệu về {old} đang mâu thuẫn. Không tự chọn; bấm "Báo vướng mắc".',
-        'Card still valid. The records about {old} contradict each other. Do not choose; press "Report".',
+        "Thẻ vẫn có giá trị. Dữ liệu về {old} đang mâu thuẫn. Không tự chọn; báo cơ quan BHXH.",
+        "Card still valid. The records about {old} contradict each other. Do not choose; tell social security.",
     ),
     "address_unknown": Words(
         "Chưa có dữ liệu về địa chỉ in trên thẻ. Không ảnh hưởng giá trị thẻ.",
@@ -142,7 +142,8 @@ NOTICES: dict[str, Words] = {
     ),
     "place_disputed": Words(
         "Dữ liệu về nơi đăng ký {old} đang mâu thuẫn. Thẻ vẫn có giá trị. Tiếp nhận; báo cơ quan BHXH.",
-        "The records about the registered place {old} contradict each other. Card still valid. Admit; tell social security.",
+        "The records about the registered place {old} contradict each other. Card still valid. Admit; "
+        "tell social security.",
     ),
     "place_unknown": Words(
         "Chưa có dữ liệu về nơi đăng ký ban đầu in trên thẻ. Không ảnh hưởng giá trị thẻ.",

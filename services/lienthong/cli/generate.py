@@ -2,7 +2,7 @@
 
 import os
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -41,11 +41,11 @@ _STDOUT = Path("-")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Made:
-    """Generated events, of which stream, and their count: lines of a file with their keys."""
+    """Generated events of one stream, and their count; `lines` makes them anew, as lines of a file with their keys."""
 
     stream: str
     count: int
-    lines: Iterable[tuple[str, bytes]]
+    lines: Callable[[], Iterable[tuple[str, bytes]]]
 
 
 @app.command("cards")
@@ -67,10 +67,12 @@ def generate_cards(
     """
     _refuse_nowhere(out, images, publish=publish)
     plan = _card_plan(count, seed)
-    lines = ((card.data["id"], card_line(plan, card)) for card in cards(plan, count))
-    _deliver(
-        Made(stream=CARDS.name, count=count, lines=lines), out, settings_of(data_dir=data_dir) if publish else None
+    made = Made(
+        stream=CARDS.name,
+        count=count,
+        lines=lambda: ((card.data["id"], card_line(plan, card)) for card in cards(plan, count)),
     )
+    _deliver(made, out, settings_of(data_dir=data_dir) if publish else None)
     if images is not None:
         _draw(cards(plan, count), count, images)
 
@@ -90,10 +92,12 @@ def generate_lookups(
     """
     _refuse_nowhere(out, None, publish=publish)
     plan = LookupPlan(cards=_card_plan(card_count, seed), card_count=card_count)
-    lines = ((each.question["facility_code"], lookup_line(each)) for each in lookups(plan, count))
-    _deliver(
-        Made(stream=LOOKUPS.name, count=count, lines=lines), out, settings_of(data_dir=data_dir) if publish else None
+    made = Made(
+        stream=LOOKUPS.name,
+        count=count,
+        lines=lambda: ((each.question["facility_code"], lookup_line(each)) for each in lookups(plan, count)),
     )
+    _deliver(made, out, settings_of(data_dir=data_dir) if publish else None)
 
 
 def _refuse_nowhere(out: Path | None, images: Path | None, *, publish: bool) -> None:
@@ -117,19 +121,13 @@ def _deliver(made: Made, out: Path | None, settings: Settings | None) -> None:
     if settings is not None:
         from lienthong.cli.sending import send  # noqa: PLC0415  # a file needs no service
 
-        send(settings, made.stream, made.lines if out is None else _read_back(out), made.count)
-
-
-def _read_back(out: Path) -> Iterator[tuple[str, bytes]]:
-    from lienthong.adapters.event_files import KeyedLine, read_events  # noqa: PLC0415  # as above
-
-    return ((line.key, line.value) for line in read_events(out) if isinstance(line, KeyedLine))
+        send(settings, made.stream, made.lines(), made.count)
 
 
 def _write(made: Made, out: Path) -> None:
     try:
         with _opened(out) as file, progress_bar(f"writing {out.name}", made.count) as bar:
-            for number, (_, line) in enumerate(made.lines, start=1):
+            for number, (_, line) in enumerate(made.lines(), start=1):
                 file.write(line)
                 if number % _STEP == 0:
                     bar.advance(_STEP)

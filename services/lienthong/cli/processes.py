@@ -1,5 +1,6 @@
 """`lienthong projector|lookup|monitor`: one process of the service, as `lienthong up` starts three of them."""
 
+import sqlite3
 import sys
 from collections.abc import Callable, Coroutine
 from importlib import import_module
@@ -12,10 +13,10 @@ from redis.exceptions import RedisError
 from lienthong.adapters.keys import KeyStoreRefused
 from lienthong.adapters.projection import ProjectionRefused
 from lienthong.adapters.serving import AddressTaken
-from lienthong.cli.console import err, fail
+from lienthong.cli.console import fail, warn
 from lienthong.cli.options import DataDir, settings_of
 from lienthong.runtime import logging
-from lienthong.runtime.datadir import DataDirectoryRefused
+from lienthong.runtime.datadir import DataDirectoryRefused, data_directory
 from lienthong.runtime.settings import Settings
 
 #: What no second start can mend; `lienthong up` ends when a process ends with it.
@@ -54,12 +55,16 @@ def run_monitor(data_dir: DataDir = None) -> None:
 
 
 def _run(name: str, settings: Settings) -> None:
+    directory = data_directory(settings.data_dir)
+    if not directory.root.exists():
+        fail(f"There is no data directory {directory.root}.", f"lienthong up --data-dir {directory.root} makes it.")
     logging.configure(settings.log_level, settings.log_format)
     process: Callable[[Settings], Coroutine[Any, Any, None]] = import_module(f"lienthong.{name}.app").run
     try:
+        directory.prepare()
         uvloop.run(process(settings))
     except _REFUSED as fault:
         fail(str(fault))
-    except (RedisError, OSError) as fault:
-        err.print(f"lienthong {name}: the servers went away ({type(fault).__name__}).", soft_wrap=True, markup=False)
+    except (RedisError, OSError, sqlite3.Error) as fault:
+        warn(f"The {name} process ends: a server or a file is away ({type(fault).__name__}).")
         sys.exit(_AGAIN)

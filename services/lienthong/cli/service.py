@@ -10,7 +10,7 @@ from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
 from lienthong.adapters.event_log import EventLog
-from lienthong.adapters.projection import Projection
+from lienthong.adapters.projection import Projection, ProjectionRefused, WentBack
 from lienthong.adapters.register_log import RegisterGap
 from lienthong.cli.console import fail
 from lienthong.runtime.connection import connect
@@ -83,6 +83,10 @@ def run(work: Coroutine[Any, Any, Result]) -> Result:
         return asyncio.run(work)
     except RegisterGap as fault:
         fail(f"The log is damaged: {fault}.", "Restore the log from a backup, or publish into a new --data-dir.")
+    except ProjectionRefused as fault:
+        fail(str(fault))
+    except WentBack as fault:
+        fail(f"The projection is being filled anew: {fault}.", "Wait until lienthong status says complete, and repeat.")
     except (RedisError, OSError) as fault:
         kind = type(fault).__name__
         fail(

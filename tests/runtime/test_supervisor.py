@@ -176,12 +176,9 @@ def parent(root: Path) -> Iterator[Callable[[], psutil.Popen]]:
 
     yield start
     for process in started:
-        process.terminate()
-        try:
-            process.wait(timeout=20)
-        except psutil.TimeoutExpired:
-            process.kill()
-            process.wait()
+        if process.poll() is None:
+            process.terminate()
+        process.wait(timeout=20)
         process.stdout.close()
     for left in map(find_orphan, server_specs(data_directory(root), Settings(data_dir=root))):
         if left is not None:

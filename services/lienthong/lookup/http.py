@@ -11,12 +11,13 @@ from pydantic.json_schema import models_json_schema
 from starlette.middleware.trustedhost import TrustedHostMiddleware
 from starlette.requests import Request
 from starlette.responses import Response
+from starlette.types import ASGIApp
 
 from lienthong.adapters.card_images import CardImageReader
 from lienthong.adapters.problems import Problem, ProblemDetails, problem_response
 from lienthong.domain.register import Register
 from lienthong.lookup.answering import HttpDesk
-from lienthong.lookup.hot import PATH, documentation, eligibility_route
+from lienthong.lookup.hot import PATH, EligibilityEndpoint, ShortCut, documentation, eligibility_route
 from lienthong.lookup.images import image_routes
 from lienthong.lookup.readiness import Readiness
 from lienthong.lookup.routes import place_routes, state_routes
@@ -41,8 +42,17 @@ class LookupParts:
     clock: Clock
 
 
-def application(parts: LookupParts, settings: Settings) -> FastAPI:
-    """Return the application; importing this module does nothing."""
+def application(parts: LookupParts, settings: Settings) -> ASGIApp:
+    """Return the application, which answers check-ins before anything else; importing this module does nothing."""
+    endpoint = EligibilityEndpoint(parts.desk, parts.clock)
+    hosts = None
+    if not settings.insecure_listen:
+        names = {*LOCAL_NAMES, settings.host}
+        hosts = [host.encode() for name in names for host in (name, f"{name}:{settings.lookup_port}")]
+    return ShortCut(endpoint, _routed(parts, settings, endpoint), hosts)
+
+
+def _routed(parts: LookupParts, settings: Settings, endpoint: EligibilityEndpoint) -> FastAPI:
     app = FastAPI(
         title="Lien Thong",
         summary="Is this health-insurance card good, here, on this day, and why?",
@@ -54,7 +64,7 @@ def application(parts: LookupParts, settings: Settings) -> FastAPI:
     app.include_router(image_routes(parts.desk, parts.images, parts.clock, settings.image_bytes_max))
     app.include_router(place_routes(parts.register, parts.clock))
     app.include_router(state_routes(parts.readiness, f"http://{settings.host}:{settings.monitor_port}"))
-    app.router.routes.insert(0, eligibility_route(parts.desk, parts.clock))
+    app.router.routes.insert(0, eligibility_route(endpoint))
     app.openapi = _documented(app, app.openapi)  # type: ignore[method-assign]  # FastAPI's own way to extend it
     if not settings.insecure_listen:
         app.add_middleware(TrustedHostMiddleware, allowed_hosts=[*LOCAL_NAMES, settings.host])

@@ -17,8 +17,7 @@ from lienthong.adapters.dead_letters import letters
 from lienthong.adapters.event_log import EventLog
 from lienthong.adapters.history import History
 from lienthong.adapters.projection import Projection
-from lienthong.adapters.publishing import Draft, Published, Publisher
-from lienthong.domain.facts import Fact
+from lienthong.adapters.publishing import Publisher
 from lienthong.runtime.backoff import Backoff
 from lienthong.runtime.clock import SystemClock
 from lienthong_schemas.streams import CARDS, DECISIONS, LOOKUPS
@@ -26,6 +25,7 @@ from tests.support.audit import Finding, Ledger, lost, read_stream
 from tests.support.audit_lookups import audit_lookups, audit_volumes
 from tests.support.audit_projection import audit_cards, audit_register, fold_cards
 from tests.support.campaign_work import Keyed, Work, question_json
+from tests.support.publishing import published
 from tests.support.real_service import PROCESSES, READY_DEADLINE_S, SERVERS, UP, RealService
 from tests.support.waiting import until, until_so
 
@@ -140,8 +140,8 @@ class Campaign:
         async with self._service.client("log") as client:
             for facts in self._work.batches:
                 publisher = Publisher(EventLog(client), SystemClock())
-                published = await _again.run(lambda facts=facts, by=publisher: _published(by, facts))  # type: ignore[misc]  # as above
-                self.ledger.batches.add(published.batch_id)
+                stands = await _again.run(lambda facts=facts, by=publisher: published(by, facts))  # type: ignore[misc]  # as above
+                self.ledger.batches.add(stands.batch_id)
 
     async def _ask(self) -> None:
         """Ask about cards until it is enough; one that was found once is never said not to be there."""
@@ -200,16 +200,6 @@ class Campaign:
 
 class NotSettledError(Exception):
     """The service does not come to an end of its work: what is left, and what its processes said last."""
-
-
-async def _published(publisher: Publisher, facts: tuple[Fact, ...]) -> Published:
-    report = await publisher.check(facts)
-    standing = next((each for each in (await publisher.register()).batches if each.batch_id == report.batch_id), None)
-    base = report.base if standing is None else standing.base
-    assert standing is not None or report.passed, report.faults
-    published = await publisher.publish_batch(Draft(facts=facts, name=None, base=base), lambda _: None)
-    assert isinstance(published, Published)
-    return published
 
 
 _JSON = {"content-type": "application/json"}

@@ -147,6 +147,14 @@ async def test_a_fault_is_told_until_it_was_heard_and_one_after_a_seek_is_told_a
     assert follower.observe(Bounds(first=0, end=3), AT) == Recreated(position=4, end=3)
 
 
+async def test_a_position_that_was_passed_while_the_end_was_asked_for_is_no_fault() -> None:
+    follower = Follower("lookups.v1", 0, Store(position=3).take, SetClock())
+    follower.seek(3)
+    await follower.take((Entry(offset=3, key="k", value=b""),))
+    assert follower.observe(Bounds(first=0, end=3), AT, stood=3) is None
+    assert follower.progress.position == 4
+
+
 async def test_nothing_is_handled_while_a_fault_stands_and_progress_is_none() -> None:
     store = Store(position=5)
     follower = Follower("lookups.v1", 0, store.take, SetClock())

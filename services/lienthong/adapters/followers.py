@@ -108,13 +108,16 @@ class Follower:
         self._interrupted.set()
         self._point(entry_id(position))
 
-    def observe(self, bounds: Bounds, at: datetime) -> Fault | None:
-        """Take what the partition held `at` a moment; return the partition's fault until `told` says it is known."""
+    def observe(self, bounds: Bounds, at: datetime, stood: int | None = None) -> Fault | None:
+        """Take what the partition held `at` a moment; return the partition's fault until `told` says it is known.
+
+        `stood` is the position at that moment: one that was passed only while the answer came may be beyond its end.
+        """
         self._observed = (at, bounds.end)
         position = self._position
         if position is None or self._told:
             return None
-        if bounds.end < position:
+        if bounds.end < (position if stood is None else min(stood, position)):
             self._fault = Recreated(position=position, end=bounds.end)
         elif bounds.first > position:
             self._fault = Trimmed(position=position, first=bounds.first)

@@ -153,9 +153,10 @@ class StreamReader:
         for stream in sorted({follower.stream for follower, _ in self._starts}):
             at = self._clock.now()
             followers = [follower for follower, _ in self._starts if follower.stream == stream]
+            stood = [follower.progress.position for follower in followers]
             bounds = await self._log.bounds(stream, [follower.partition for follower in followers])
-            for follower in followers:
-                fault = follower.observe(bounds[follower.partition], at)
+            for follower, position in zip(followers, stood, strict=True):
+                fault = follower.observe(bounds[follower.partition], at, position)
                 if fault is not None:
                     _log.error("stream_broken", stream=stream, partition=follower.partition, fault=repr(fault))
                     await self._on_fault(follower, fault)

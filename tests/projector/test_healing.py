@@ -107,6 +107,7 @@ async def running(projection_client: Redis) -> Running:
     await made.grow([*cards(80, 200), *cards(0, 60, revision=2)])
     made.digest = await made.projecting.digest()
     assert made.digest[0] == 200
+    assert await projection_client.keys("{1.*}r*")
     assert await made.proves_absence() == (True, True)
     return made
 

@@ -13,8 +13,8 @@ from redis.exceptions import RedisError
 from lienthong.adapters.dead_letters import DeadLetters
 from lienthong.adapters.event_log import EventLog
 from lienthong.adapters.keys import KeyStore
-from lienthong.adapters.projection import Projection
-from lienthong.adapters.register_mirror import RegisterMirror
+from lienthong.adapters.projection import Projection, WentBack
+from lienthong.adapters.register_mirror import MirrorMoved, RegisterMirror
 from lienthong.adapters.sealing import Sealer
 from lienthong.adapters.streams import StreamReader
 from lienthong.projector.cards import CardCell
@@ -31,12 +31,15 @@ NAME: Final = "projector"
 #: How often what is stored is compared with what was written, and absence is proved anew.
 WATCH_INTERVAL_S: Final = 1.0
 
+#: What may happen in one watch and be over in the next: the store was away, or went back while it was looked at.
+_PASSING: Final = (RedisError, OSError, WentBack, MirrorMoved)
+
 _log = structlog.stdlib.get_logger("lienthong.projector")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Projector:
-    """A running projector."""
+class Parts:
+    """What a projector is made of."""
 
     log: EventLog
     projection: Projection
@@ -49,7 +52,8 @@ class Projector:
         """Look once at what is stored.
 
         1. Repair the cells that went back. 2. Note which cells have read to the ends of their partitions, with the
-        moment before those ends were read. 3. Write up what the register's mirror lacks.
+        moment before those ends were read; a partition that was recreated ends before its cell and proves nothing.
+        3. Write up what the register's mirror lacks.
         """
         # 1
         watched = [cell.watched() for cell in self.cells]
@@ -59,39 +63,49 @@ class Projector:
         # 2
         at_ms = int(self.clock.now().timestamp() * 1000)
         bounds = await self.log.bounds(CARDS.name)
-        await self.projection.caught_up({cell: (found.end, at_ms) for cell, found in bounds.items()})
+        sound = [cell.cell for cell in self.cells if cell.follower.progress.fault is None]
+        await self.projection.caught_up({cell: (bounds[cell].end, at_ms) for cell in sound})
         # 3
         await self.register.watch()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Projector:
+    """A running projector; `watching` ends before it only with a fault that was not foreseen."""
+
+    parts: Parts
+    watching: asyncio.Task[None]
 
 
 @asynccontextmanager
 async def running(directory: DataDirectory, settings: Settings, clock: Clock) -> AsyncIterator[Projector]:
     """Run the projector on a data directory until the block ends."""
     async with AsyncExitStack() as stack:
-        log_client = connect(directory.socket("log"))
-        stack.push_async_callback(log_client.aclose)
-        store = connect(directory.socket("projection"))
-        stack.push_async_callback(store.aclose)
-        keys = KeyStore(directory.keys, settings.master_key_bytes())
-        stack.callback(keys.close)
-        log = EventLog(log_client)
-        projection = Projection(store, log.partitions(CARDS.name))
-        await projection.open()
-        letters = DeadLetters(log, Sealer(keys, clock), clock, NAME)
-        reader = StreamReader(directory.socket("log"), log, clock)
-        cells = [CardCell(cell, projection, letters.set_aside) for cell in range(projection.cells)]
-        for cell in cells:
-            cell.follow(reader.subscribe(CARDS.name, cell.cell, cell.handle, cell.start))
-        register = RegisterProjector(RegisterMirror(store), letters.set_aside)
-        register.follow(reader.subscribe(REGISTER.name, 0, register.handle, register.start))
-        projector = Projector(
-            log=log, projection=projection, cells=cells, register=register, reader=reader, clock=clock
-        )
-        reader.start()
-        stack.push_async_callback(reader.stop)
-        watching = asyncio.create_task(_keep_watching(projector), name="watch-projection")
+        parts = await _connected(stack, directory, settings, clock)
+        parts.reader.start()
+        stack.push_async_callback(parts.reader.stop)
+        watching = asyncio.create_task(_keep_watching(parts), name="watch-projection")
         stack.push_async_callback(end, watching)
-        yield projector
+        yield Projector(parts=parts, watching=watching)
+
+
+async def _connected(stack: AsyncExitStack, directory: DataDirectory, settings: Settings, clock: Clock) -> Parts:
+    log_client, store = connect(directory.socket("log")), connect(directory.socket("projection"))
+    stack.push_async_callback(log_client.aclose)
+    stack.push_async_callback(store.aclose)
+    keys = KeyStore(directory.keys, settings.master_key_bytes())
+    stack.callback(keys.close)
+    log = EventLog(log_client)
+    projection = Projection(store, log.partitions(CARDS.name))
+    await projection.open()
+    letters = DeadLetters(log, Sealer(keys, clock), clock, NAME)
+    reader = StreamReader(directory.socket("log"), log, clock)
+    cells = [CardCell(cell, projection, letters.set_aside) for cell in range(projection.cells)]
+    for cell in cells:
+        cell.follow(reader.subscribe(CARDS.name, cell.cell, cell.handle, cell.start))
+    register = RegisterProjector(RegisterMirror(store), letters.set_aside)
+    register.follow(reader.subscribe(REGISTER.name, 0, register.handle, register.start))
+    return Parts(log=log, projection=projection, cells=cells, register=register, reader=reader, clock=clock)
 
 
 async def run(settings: Settings) -> None:
@@ -101,23 +115,27 @@ async def run(settings: Settings) -> None:
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stop.set)
     async with running(data_directory(settings.data_dir), settings, SystemClock()) as projector:
-        telling = asyncio.create_task(_say_when_reading(projector))
-        await stop.wait()
-        await end(telling)
+        telling = asyncio.create_task(_say_when_reading(projector.parts))
+        told = asyncio.create_task(stop.wait())
+        await asyncio.wait([told, projector.watching], return_when=asyncio.FIRST_COMPLETED)
+        await end(telling, told)
+        if projector.watching.done():
+            # What is stored is no longer watched, and a process that starts again will do it.
+            projector.watching.result()
 
 
-async def _say_when_reading(projector: Projector) -> None:
+async def _say_when_reading(parts: Parts) -> None:
     """Ready means that reading has begun; how much there is to read is another matter, and is watched."""
-    await projector.reader.reading.wait()
-    say_ready(cells=len(projector.cells))
+    await parts.reader.reading.wait()
+    say_ready(cells=len(parts.cells))
 
 
-async def _keep_watching(projector: Projector) -> None:
+async def _keep_watching(parts: Parts) -> None:
     # Until reading has begun a cell may not have been created yet, and has nothing to go back from.
-    await projector.reader.reading.wait()
+    await parts.reader.reading.wait()
     while True:
         try:
-            await projector.watch()
-        except (RedisError, OSError) as fault:
+            await parts.watch()
+        except _PASSING as fault:
             _log.warning("store_not_watched", fault=type(fault).__name__)
         await asyncio.sleep(WATCH_INTERVAL_S)

@@ -281,3 +281,8 @@ def test_a_wrong_call_is_told_in_one_sentence(tmp_path: Path, arguments: tuple[s
     called = publish(tmp_path, *arguments)
     assert called.status == 2
     assert sentence in called.err
+
+
+def test_brackets_in_the_name_of_a_file_are_shown_as_they_are(data_dir: Path, tmp_path: Path) -> None:
+    file = file_of(tmp_path, event(OLD), name="decree [bold].jsonl")
+    assert "decree [bold].jsonl: 1 facts" in publish(data_dir, file, "--dry-run").out

@@ -28,6 +28,11 @@ def fail(sentence: str, next_step: str = "") -> NoReturn:
     raise typer.Exit(FAULT)
 
 
+def plain(text: object) -> str:
+    """Return the text so that nothing in it is taken for markup."""
+    return escape(str(text))
+
+
 def say(text: str) -> None:
     """Write a line for people on standard output; the text may carry markup."""
     out.print(text, soft_wrap=True)

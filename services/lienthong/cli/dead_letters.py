@@ -10,7 +10,7 @@ from lienthong.adapters import dead_letters
 from lienthong.adapters.dead_letters import DeadLetter, NotKept, WithoutKey
 from lienthong.adapters.keys import KeyStore, KeyStoreRefused
 from lienthong.adapters.sealing import KeyDestroyed, SealBroken, Sealer
-from lienthong.cli.console import fail, out, print_json, say, table_of, warn
+from lienthong.cli.console import fail, out, plain, print_json, say, table_of, warn
 from lienthong.cli.options import AsJson, DataDir, settings_of
 from lienthong.cli.service import Service, run, running_service
 from lienthong.runtime.clock import SystemClock
@@ -46,9 +46,9 @@ def list_letters(
     table = table_of("id", "recorded · lúc", "reason · lý do", "#bytes", "replayed · đã đưa lại")
     for letter in chosen:
         table.add_row(
-            letter.id,
+            plain(letter.id),
             f"{letter.recorded_at:%Y-%m-%d %H:%M:%S}",
-            _reason(letter),
+            plain(_reason(letter)),
             f"{letter.letter.size_bytes:,}",
             ", ".join(str(offset) for offset in letter.replayed_to) or "–",
         )
@@ -92,7 +92,9 @@ def replay(
     if as_json:
         print_json(where)
     else:
-        say(f"{letter_id} stands at {where['stream']}/{where['partition']} offset {where['offset']} · đã đưa lại")
+        say(
+            f"{plain(letter_id)} stands at {where['stream']}/{where['partition']} offset {where['offset']} · đã đưa lại"
+        )
 
 
 async def _list(settings: Settings) -> list[DeadLetter]:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from lienthong.cli.console import fail, out, print_json, say, table_of
+from lienthong.cli.console import fail, out, plain, print_json, say, table_of
 from lienthong.cli.sources import Source, show_faults
 from lienthong.domain.gate import GateReport, GateSummary, check
 from lienthong.domain.gate_faults import Fault
@@ -74,16 +74,16 @@ def show(checked: Checked) -> None:
     report, source = checked.report, checked.source
     if checked.position is not None:
         say(
-            f"[bold]{source.origin}[/]: already published (position {checked.position}), nothing to do. · "
+            f"[bold]{plain(source.origin)}[/]: already published (position {checked.position}), nothing to do. · "
             "Đã công bố trước đó."
         )
         return
-    say(f"[bold]{source.origin}[/]: {report.count:,} facts · dữ kiện (batch {report.batch_id[:16]}…)")
+    say(f"[bold]{plain(source.origin)}[/]: {report.count:,} facts · dữ kiện (batch {report.batch_id[:16]}…)")
     _show_counts(report.summary)
     if report.illustrative:
         say("  [bold red]MINH HỌA – không có giá trị pháp lý · ILLUSTRATIVE – no legal force[/]")
     for fault in report.warnings[:_SHOWN]:
-        say(f"  [yellow]note[/] {_where(fault, source)} {fault.en}")
+        say(f"  [yellow]note[/] {plain(_where(fault, source))} {plain(fault.en)}")
     if len(report.warnings) > _SHOWN:
         say(f"  [yellow]note[/] … and {len(report.warnings) - _SHOWN:,} more of this kind")
 
@@ -132,7 +132,7 @@ def _show_counts(summary: GateSummary) -> None:
     on = "" if summary.on is None else f" {summary.on}"
     table = table_of(f"  counts · số đơn vị{on}", "#before · trước", "#after · sau")
     for name in sorted(changed, key=lambda name: max(before.get(name, 0), after.get(name, 0))):
-        table.add_row(f"  {name}", f"{before.get(name, 0):,}", f"[bold]{after.get(name, 0):,}[/]")
+        table.add_row(f"  {plain(name)}", f"{before.get(name, 0):,}", f"[bold]{after.get(name, 0):,}[/]")
     if table.row_count:
         out.print(table)
     if summary.divided:

@@ -13,7 +13,7 @@ import typer
 from lienthong.adapters.generated_lookups import LookupPlan, lookup_line, lookups
 from lienthong.adapters.generated_places import shipped_places
 from lienthong.adapters.generator import PREFIXES, CardPlan, GeneratedCard, card_line, cards
-from lienthong.cli.console import fail, progress_bar, say, warn
+from lienthong.cli.console import fail, plain, progress_bar, say, warn
 from lienthong.cli.options import DataDir, settings_of
 from lienthong.runtime.settings import Settings
 from lienthong_schemas.streams import CARDS, LOOKUPS
@@ -136,7 +136,7 @@ def _write(made: Made, out: Path) -> None:
     except OSError as fault:
         fail(f"{out} cannot be written: {fault.strerror or fault}.", "Choose another --out.")
     if out != _STDOUT:
-        say(f"{made.count:,} events written to {out} · đã ghi {made.count:,} sự kiện")
+        say(f"{made.count:,} events written to {plain(out)} · đã ghi {made.count:,} sự kiện")
 
 
 @contextmanager
@@ -172,4 +172,4 @@ def _draw(generated: Iterable[GeneratedCard], count: int, directory: Path) -> No
         fail(f"{directory} cannot be written: {fault.strerror or fault}.", "Choose another --images.")
     if left_out:
         warn(f"{left_out:,} cards have more in their QR than a screen shows, and were not drawn.")
-    say(f"{count - left_out:,} screenshots drawn into {directory} · đã vẽ {count - left_out:,} ảnh")
+    say(f"{count - left_out:,} screenshots drawn into {plain(directory)} · đã vẽ {count - left_out:,} ảnh")

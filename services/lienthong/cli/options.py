@@ -2,12 +2,14 @@
 
 from datetime import date
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from lienthong.cli.console import fail
-from lienthong.runtime.settings import BadSettings, Settings, load
+
+if TYPE_CHECKING:
+    from lienthong.runtime.settings import Settings
 
 DataDir = Annotated[
     Path | None, typer.Option("--data-dir", help="where everything is kept; LIENTHONG_DATA_DIR, or the user's own")
@@ -18,13 +20,14 @@ LOOKUP_URL = "http://127.0.0.1:8080"
 MONITOR_URL = "http://127.0.0.1:8081"
 
 
-def settings_of(**given: Any) -> Settings:
+def settings_of(**given: Any) -> "Settings":
     """Return the settings from the environment and the options; ends the command where one cannot be used."""
+    from lienthong.runtime.settings import BadSettings, load  # noqa: PLC0415  # half of the commands have none
+
     try:
         return load(**given)
     except BadSettings as fault:
-        *rest, last = fault.problems
-        fail(" ".join([*rest, last]))
+        fail(" ".join(fault.problems))
 
 
 def day_of(text: str | None, option: str) -> date | None:

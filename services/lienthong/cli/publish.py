@@ -13,7 +13,7 @@ from lienthong.adapters.register_mirror import RegisterMirror
 from lienthong.adapters.registers import LineFault
 from lienthong.cli import gate, sample
 from lienthong.cli.annul import annulment
-from lienthong.cli.console import fail, print_json, progress_bar, say, warn
+from lienthong.cli.console import fail, plain, print_json, progress_bar, say, warn
 from lienthong.cli.gate import Checked
 from lienthong.cli.in_force import cards_in_force, register_in_force
 from lienthong.cli.options import AsJson, DataDir, settings_of
@@ -203,7 +203,7 @@ def _say_published(done: Published, source: Source, seconds: float | None, *, ca
         warn(f"{source.origin} is sealed at position {done.position}; it counts as soon as the projector runs.")
         return
     say(
-        f"[bold green]{source.origin} in force in {seconds:.2f} s[/] (position {done.position}) · "
+        f"[bold green]{plain(source.origin)} in force in {seconds:.2f} s[/] (position {done.position}) · "
         f"có hiệu lực sau {seconds:.2f} giây"
     )
     if cards:
@@ -250,6 +250,6 @@ def _conclude(asked: Asked, sources: Sequence[Source], outcome: Outcome) -> None
         said = "would be sent" if asked.dry_run else "sent and acknowledged"
         say(f"[bold]{count:,}[/] events of {stream} {said}")
     if not outcome.batches and not outcome.events:
-        say(f"There is nothing in {', '.join(source.origin for source in sources)}. · Không có gì để công bố.")
+        say(f"There is nothing in {plain(', '.join(source.origin for source in sources))}. · Không có gì để công bố.")
     elif asked.dry_run:
         say("Dry run: nothing was written. · Chạy thử: chưa ghi gì.")

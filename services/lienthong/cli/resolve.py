@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import orjson
 import typer
 
-from lienthong.cli.console import YES, fail, out, print_json, say, table_of
+from lienthong.cli.console import YES, fail, out, plain, print_json, say, table_of
 from lienthong.cli.options import AsJson, day_of
 from lienthong.cli.sources import load_register
 from lienthong.domain.facility import LEVEL, facility_reference
@@ -152,7 +152,7 @@ def _service(url: str, on: date) -> Answer:
 
 
 def _show(reference: Reference, found: dict[str, Any]) -> None:
-    say(f"[bold]{reference.level} {reference.code}[/]: {_STATES[found['state']]}")
+    say(f"[bold]{plain(reference.level)} {plain(reference.code)}[/]: {_STATES[found['state']]}")
     table = table_of("code · mã", "name · tên", "province · tỉnh", "from · từ", "to · đến")
     for title, places in (("printed · in trên thẻ", found["printed"]), ("today · nay", found["candidates"])):
         if places:
@@ -163,11 +163,11 @@ def _show(reference: Reference, found: dict[str, Any]) -> None:
         out.print(table)
     for step in found["path"]:
         document = step["document"] or "document not known · văn bản chưa xác định"
-        say(f" {step['effective_on']}  {document}  ({step['id']})")
+        say(f" {step['effective_on']}  {plain(document)}  ({plain(step['id'])})")
     if found.get("illustrative"):
         say(" [bold red]MINH HỌA – không có giá trị pháp lý · ILLUSTRATIVE – no legal force[/]")
 
 
 def _cells(place: dict[str, Any]) -> tuple[str, ...]:
     keys = ("code", "name", "province_code", "valid_from", "valid_to")
-    return tuple("–" if place[key] is None else str(place[key]) for key in keys)
+    return tuple("–" if place[key] is None else plain(place[key]) for key in keys)

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from lienthong.cli.console import fail, print_json, say
+from lienthong.cli.console import fail, plain, print_json, say
 from lienthong.cli.options import AsJson
 from lienthong_schemas.export import export
 
@@ -40,4 +40,4 @@ def export_schemas(
     if as_json:
         print_json([str(path) for path in written])
     else:
-        say(f"{len(written)} schemas written to {directory} · đã ghi {len(written)} lược đồ")
+        say(f"{len(written)} schemas written to {plain(directory)} · đã ghi {len(written)} lược đồ")

@@ -10,7 +10,7 @@ from lienthong.adapters.dead_letters import letters
 from lienthong.adapters.history import History
 from lienthong.adapters.publishing import Publisher
 from lienthong.adapters.register_mirror import RegisterMirror
-from lienthong.cli.console import OTHER, YES, out, print_json, say, table_of
+from lienthong.cli.console import OTHER, YES, out, plain, print_json, say, table_of
 from lienthong.cli.options import AsJson, DataDir, settings_of
 from lienthong.cli.service import Service, answers, fail_not_running, open_service, run
 from lienthong.domain.register import Register
@@ -124,7 +124,7 @@ def _decisions(directory: DataDirectory) -> dict[str, Any] | None:
 
 
 def _show(found: dict[str, Any]) -> None:
-    say(f"[bold]{found['data_dir']}[/]")
+    say(f"[bold]{plain(found['data_dir'])}[/]")
     table = table_of("", "")
     for name, pid in found["processes"].items():
         table.add_row(name, "[red]not running · không chạy[/]" if pid is None else f"running · đang chạy (pid {pid})")
@@ -154,7 +154,7 @@ def _show_batches(found: dict[str, Any]) -> None:
         return
     table = table_of("batch", "name · tên", "#facts", "#position · vị trí")
     for each in batches:
-        table.add_row(each["batch_id"][:16], each["name"] or "–", f"{each['count']:,}", f"{each['position']:,}")
+        table.add_row(each["batch_id"][:16], plain(each["name"] or "–"), f"{each['count']:,}", f"{each['position']:,}")
     out.print(table)
     if found["register"]["illustrative"]:
         say(" [bold red]MINH HỌA: the register holds invented facts · có dữ kiện minh họa[/]")

@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from lienthong.cli.console import err, fail, print_json, say, warn
+from lienthong.cli.console import err, fail, plain, print_json, say, warn
 from lienthong.cli.options import AsJson, DataDir, settings_of
 from lienthong.runtime import supervisor
 from lienthong.runtime.children import Announce, Announcement, ChildRefused
@@ -62,7 +62,7 @@ def up(
     settings = _with_logs_where_they_are_read(settings)
     directory = data_directory(settings.data_dir)
     if not as_json:
-        say(f"[bold]Lien Thong {version('lienthong')}[/] · {directory.root}")
+        say(f"[bold]Lien Thong {version('lienthong')}[/] · {plain(directory.root)}")
     _warn_of_open_ports(settings)
     _refuse_taken_ports(settings)
     try:
@@ -135,7 +135,7 @@ def _say_service(heard: Announcement, settings: Settings, directory: DataDirecto
     say(f"  look-ups · tra cứu      {lookup}  (description · mô tả: {lookup}/docs)")
     say(f"  volumes · lượt tra cứu  {monitor}  (description · mô tả: {monitor}/docs)")
     if settings.log_to == "files":
-        say(f"  logs · nhật ký          {directory.run}/*-process.log")
+        say(f"  logs · nhật ký          {plain(directory.run)}/*-process.log")
     say("  stop · dừng             Ctrl+C")
 
 

@@ -4,7 +4,7 @@ from typing import Annotated, Any
 
 import typer
 
-from lienthong.cli.console import out, print_json, say, table_of
+from lienthong.cli.console import out, plain, print_json, say, table_of
 from lienthong.cli.http import get_json, http_client
 from lienthong.cli.options import MONITOR_URL, AsJson
 
@@ -72,7 +72,7 @@ def _show(found: dict[str, Any]) -> None:
 
 
 def _place(row: dict[str, Any]) -> tuple[str, str, str]:
-    return str(row["code"] or "–"), str(row["name"] or ""), _lineage(row)
+    return str(row["code"] or "–"), plain(row["name"] or ""), _lineage(row)
 
 
 def _lineage(row: dict[str, Any]) -> str:

@@ -1,0 +1,180 @@
+"""The projector as a process runs it: over real streams, watching what it has stored."""
+
+import asyncio
+import shutil
+import tempfile
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from redis.asyncio import Redis
+from redis.exceptions import RedisError
+
+from lienthong.adapters.dead_letters import letters
+from lienthong.adapters.event_log import EventLog, stream_key
+from lienthong.adapters.projection import Projection
+from lienthong.adapters.projection_layout import CellState
+from lienthong.adapters.register_feed import RegisterFeed
+from lienthong.projector.app import Projector, running
+from lienthong.runtime.clock import SystemClock
+from lienthong.runtime.connection import connect
+from lienthong.runtime.datadir import DataDirectory, data_directory
+from lienthong.runtime.embedded import EmbeddedServer
+from lienthong.runtime.settings import Settings, load
+from lienthong.runtime.supervisor import server_specs
+from lienthong_schemas.streams import CARDS, REGISTER
+from tests.support.card_facts import usual_card
+from tests.support.projecting import card_event
+from tests.support.sealing_batches import batch, unit
+from tests.support.waiting import until_so
+
+COUNT = 3_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """A data directory with both servers running."""
+
+    directory: DataDirectory
+    settings: Settings
+    log: EventLog
+    log_client: Redis
+    store: Redis
+    projection: Projection
+
+    async def publish(self, first: int, last: int) -> None:
+        """Append usual cards."""
+        facts = [usual_card(f"00000{serial:05d}") for serial in range(first, last)]
+        await self.log.append_many(CARDS.name, [(fact.data["id"], card_event(fact)) for fact in facts])
+
+    async def projected(self, count: int, since: datetime) -> list[CellState]:
+        """Wait until there are so many cards, all of them said to be complete at a moment after `since`."""
+        since_ms = int(since.timestamp() * 1000)
+
+        async def done() -> bool:
+            states = await self.projection.states()
+            fresh = all((state.caught_up_at_ms or 0) > since_ms and state.complete for state in states)
+            return fresh and sum(state.facts for state in states) == count
+
+        await until_so(done)
+        return await self.projection.states()
+
+
+@pytest.fixture
+async def place() -> AsyncIterator[Place]:
+    root = Path(tempfile.mkdtemp(prefix="lienthong-"))
+    settings = load(data_dir=root)
+    directory = data_directory(root)
+    directory.prepare()
+    async with AsyncExitStack() as stack:
+        stack.callback(shutil.rmtree, root)
+        for spec in server_specs(directory, settings):
+            server = EmbeddedServer(spec)
+            stack.push_async_callback(server.stop)
+            await server.start()
+        log_client, store = connect(directory.socket("log")), connect(directory.socket("projection"))
+        stack.push_async_callback(log_client.aclose)
+        stack.push_async_callback(store.aclose)
+        yield Place(
+            directory=directory,
+            settings=settings,
+            log=EventLog(log_client),
+            log_client=log_client,
+            store=store,
+            projection=Projection(store, CARDS.partitions),
+        )
+
+
+@pytest.fixture
+async def projector(place: Place) -> AsyncIterator[Projector]:
+    async with running(place.directory, place.settings, SystemClock()) as made:
+        yield made
+
+
+def now() -> datetime:
+    return datetime.now(UTC)
+
+
+async def test_what_is_published_is_projected_and_said_to_be_complete(place: Place, projector: Projector) -> None:
+    since = now()
+    await place.publish(0, COUNT)
+    await place.projected(COUNT, since)
+    assert not projector.watching.done()
+
+
+@pytest.mark.usefixtures("projector")
+async def test_a_flush_at_any_time_ends_in_the_same_digest(place: Place) -> None:
+    await place.publish(0, COUNT)
+    await place.store.flushall()
+    first = await place.projected(COUNT, now())
+    await place.store.flushall()
+    second = await place.projected(COUNT, now())
+    assert [state.digest for state in second] == [state.digest for state in first]
+    assert [state.position for state in second] == [state.position for state in first]
+
+
+@pytest.mark.usefixtures("projector")
+async def test_poison_among_cards_becomes_dead_letters_with_where_it_stood(place: Place) -> None:
+    since = now()
+    await place.publish(0, 50)
+    poisoned = await place.log.append(CARDS.name, "0000000001", b"\xff\x00")
+    await place.publish(50, 100)
+    await place.projected(100, since)
+    (letter,) = await letters(place.log)
+    origin = letter.letter.origin
+    assert (origin.stream, origin.partition, origin.position) == (CARDS.name, poisoned.partition, poisoned.offset)
+
+
+@pytest.mark.usefixtures("projector")
+async def test_a_sealed_batch_is_in_force_within_a_second(place: Place) -> None:
+    feed = RegisterFeed(place.store, SystemClock())
+    feed.start()
+    try:
+        await until_so(lambda: _settled(feed))
+        batch_id, events = batch([unit("00001", "Phường Một")], None)
+        await place.log.append_many(REGISTER.name, [("unit", event) for event in events])
+        async with asyncio.timeout(5):
+            while feed.register.last_batch != batch_id:
+                await feed.changed()
+    finally:
+        await feed.stop()
+
+
+async def _settled(feed: RegisterFeed) -> bool:
+    return feed.complete
+
+
+async def test_a_log_that_was_recreated_stops_its_cells_and_proves_nothing(place: Place, projector: Projector) -> None:
+    await place.publish(0, 200)
+    await place.projected(200, now())
+    for partition in range(CARDS.partitions):
+        await place.log_client.delete(stream_key(CARDS.name, partition))
+    await until_so(lambda: _all_stopped(projector))
+    before = await place.projection.states()
+    await projector.parts.watch()
+    assert await place.projection.states() == before
+
+
+async def _all_stopped(projector: Projector) -> bool:
+    return all(cell.follower.progress.fault is not None for cell in projector.parts.cells)
+
+
+async def test_a_projector_starts_on_what_another_has_stored(place: Place) -> None:
+    async with running(place.directory, place.settings, SystemClock()):
+        await place.publish(0, 500)
+        await place.projected(500, now())
+    await place.publish(500, 700)
+    async with running(place.directory, place.settings, SystemClock()) as second:
+        states = await place.projected(700, now())
+        positions = [cell.follower.progress.position for cell in second.parts.cells]
+    assert positions == [state.position for state in states]
+
+
+async def test_a_projector_does_not_start_without_its_store(place: Place) -> None:
+    await place.store.shutdown(nosave=True)
+    with pytest.raises(RedisError):
+        async with running(place.directory, place.settings, SystemClock()):
+            pass

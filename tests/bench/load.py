@@ -40,8 +40,8 @@ def read_requests(file: Path) -> list[bytes]:
 
 def request(path: str, body: bytes) -> bytes:
     """Return one HTTP/1.1 request on a kept connection."""
-    head = f"POST {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
-    return head.encode() + body
+    kept = "Host: 127.0.0.1\r\nContent-Type: application/json"
+    return f"POST {path} HTTP/1.1\r\n{kept}\r\nContent-Length: {len(body)}\r\n\r\n".encode() + body
 
 
 class Connection(asyncio.Protocol):

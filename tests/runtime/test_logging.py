@@ -3,6 +3,7 @@ import json
 import logging
 import uuid
 from collections.abc import Iterator
+from datetime import datetime
 from typing import Any
 
 import pytest
@@ -11,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from structlog.contextvars import bound_contextvars
 
-from lienthong.runtime.logging import WITHHELD, canonical_line, configure, withhold
+from lienthong.runtime.logging import WITHHELD, FrequentLog, canonical_line, configure, withhold
 from lienthong_schemas.cards import CardRecorded
 
 NUMBERS = ["0000012345", "000001234567", "HC4010000012345", "hc4010000012345"]
@@ -43,6 +44,34 @@ def test_a_line_is_json_with_its_time_level_and_logger(stream: io.StringIO) -> N
     (line,) = lines(stream)
     assert line.pop("at").endswith("Z")
     assert line == {"event": "started", "level": "info", "logger": "lienthong.test", "port": 8080}
+
+
+FREQUENT: dict[str, Any] = {
+    "decision_id": "0197c3a1-5e0c-7000-8000-0000000000aa",
+    "outcome": "eligible",
+    "recorded": True,
+    "ms": 1.25,
+}
+
+
+@pytest.mark.parametrize("other", [{}, {"facility": "0000012345"}, {"facility": None}, {"name": "Nguyễn Thị Mẫu"}])
+def test_a_frequent_line_is_the_one_that_structlog_writes(stream: io.StringIO, other: dict[str, Any]) -> None:
+    FrequentLog("lienthong.test").info("answered", **FREQUENT, **other)
+    structlog.stdlib.get_logger("lienthong.test").info("answered", **FREQUENT, **other)
+    frequent, usual = lines(stream)
+    assert abs(datetime.fromisoformat(frequent.pop("at")) - datetime.fromisoformat(usual.pop("at"))).seconds < 5
+    assert frequent == usual
+    assert "0000012345" not in stream.getvalue()
+
+
+def test_a_frequent_line_carries_bound_ids_and_obeys_the_level(stream: io.StringIO) -> None:
+    log = FrequentLog("lienthong.test")
+    with bound_contextvars(lookup_id="l-1"):
+        log.info("answered")
+    logging.getLogger().setLevel(logging.WARNING)
+    log.info("answered")
+    (line,) = lines(stream)
+    assert line["lookup_id"] == "l-1"
 
 
 def test_lines_of_libraries_pass_the_same_processors(stream: io.StringIO) -> None:

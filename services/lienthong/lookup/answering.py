@@ -14,8 +14,10 @@ from lienthong.lookup import ids
 from lienthong.lookup.desk import RECORD_DEADLINE_S, STORE_FAULTS, Answered, Desk, store_away
 from lienthong.lookup.record import Recorder, channel_of
 from lienthong.runtime.clock import Clock
+from lienthong.runtime.logging import FrequentLog
 
 _log = structlog.stdlib.get_logger("lienthong.lookup")
+_answers = FrequentLog("lienthong.lookup")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,7 +53,7 @@ class HttpDesk:
             # 3
             given = store_away(given)
             body = encode_decision(given.decision)
-        _log.info(
+        _answers.info(
             "lookup_answered",
             decision_id=given.decision.decision_id,
             outcome=given.decision.outcome.value,

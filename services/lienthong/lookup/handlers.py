@@ -5,6 +5,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
+from uuid import UUID
 
 import orjson
 import structlog
@@ -21,6 +22,7 @@ from lienthong.lookup import ids
 from lienthong.lookup.desk import Answered, Desk
 from lienthong.lookup.record import Recorder, channel_of
 from lienthong.runtime.clock import Clock
+from lienthong.runtime.logging import FrequentLog
 from lienthong_schemas.lookups import LookupRequested
 from lienthong_schemas.questions import CardImagePresented
 from lienthong_schemas.streams import ANSWERS, BY_NAME
@@ -29,6 +31,7 @@ from lienthong_schemas.streams import ANSWERS, BY_NAME
 SetAside = Callable[[Batch, int, Refusal], Awaitable[None]]
 
 _log = structlog.stdlib.get_logger("lienthong.lookup")
+_answers = FrequentLog("lienthong.lookup")
 
 
 class StoreAway(Exception):
@@ -89,11 +92,16 @@ class EventDesk:
         3. Where the cell stands elsewhere, go on from there. Raises `StoreAway` to be given the batch again.
         """
         # 1
-        answers = await asyncio.gather(*(self._answer(batch, at) for at in range(len(batch.entries))))
-        source = SourceMove(expected=batch.entries[0].offset, next=batch.entries[-1].offset + 1)
+        given = await asyncio.gather(*(self._answer(batch, at) for at in range(len(batch.entries))))
+        answers = [answer for answer in given if answer is not None]
+        source = SourceMove(
+            expected=batch.entries[0].offset,
+            next=batch.entries[-1].offset + 1,
+            ids=tuple(UUID(decision_id).bytes for decision_id, _ in answers),
+        )
         # 2
         try:
-            await self._cell.append_from(source, [messages for messages in answers if messages is not None])
+            await self._cell.append_from(source, [messages for _, messages in answers])
         except PositionMoved as moved:
             # 3
             _log.warning("outbox_stands_elsewhere", stream=batch.stream, partition=batch.partition, at=moved.stored)
@@ -122,7 +130,8 @@ class EventDesk:
             _log.error("lookups_let_go", stream=follower.stream, partition=follower.partition, entries=lost)
             follower.seek(fault.first)
 
-    async def _answer(self, batch: Batch, at: int) -> list[Message] | None:
+    async def _answer(self, batch: Batch, at: int) -> tuple[str, list[Message]] | None:
+        """Return the id of the decision and the messages of the answer, None where there is nothing to answer."""
         event = decode(batch.entries[at].value, BY_NAME[batch.stream])
         if isinstance(event, Refusal):
             await self._intake.set_aside(batch, at, event)
@@ -142,11 +151,11 @@ class EventDesk:
         given = await self._desk.answer(question, decision_id, self._intake.clock.now())
         if isinstance(given.finding, StoreFault):
             raise StoreAway
-        return self._messages(batch, event, given)
+        return decision_id, self._messages(batch, event, given)
 
     def _messages(self, batch: Batch, event: Event, given: Answered) -> list[Message]:
         body = encode_decision(given.decision)
-        _log.info(
+        _answers.info(
             "lookup_answered",
             decision_id=given.decision.decision_id,
             outcome=given.decision.outcome.value,

@@ -6,18 +6,20 @@ import sys
 import time
 import traceback
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
+from datetime import UTC, datetime
 from typing import Any, Literal, TextIO
 
+import orjson
 import structlog
-from structlog.contextvars import bound_contextvars, merge_contextvars
+from structlog.contextvars import bound_contextvars, get_contextvars, merge_contextvars
 from structlog.typing import EventDict, Processor, WrappedLogger
 
 WITHHELD = "(withheld)"
 # How much of a stack a line carries; the innermost frames are the ones that say where it went wrong.
 FRAMES_MAX = 8
 
-# Keys whose values are a person's or a desk's whatever they look like (messages.md); none of them belongs in a log.
+# Keys whose values are a person's or a desk's whatever they look like; none of them belongs in a log.
 PERSONAL_KEYS = frozenset(
     {
         "address",
@@ -56,6 +58,9 @@ _NUMBERS = re.compile(
     r"|(?<![0-9A-Za-z])(?:[A-Za-z]{2}\d{13}|\d{12}|\d{10})(?![0-9A-Za-z])"
 )
 
+# What every number in question has; a line without it need not be looked at closely.
+_DIGITS = re.compile(r"\d{10}")
+
 
 def configure(level: str = "info", form: Literal["json", "console"] = "json", stream: TextIO | None = None) -> None:
     """Send every log line of this process, ours and the libraries', through the same processors to `stream`.
@@ -81,7 +86,7 @@ def configure(level: str = "info", form: Literal["json", "console"] = "json", st
         cache_logger_on_first_use=False,
     )
     renderer = structlog.processors.JSONRenderer() if form == "json" else structlog.dev.ConsoleRenderer(colors=False)
-    handler = logging.StreamHandler(sys.stderr if stream is None else stream)
+    handler = _LineHandler(sys.stderr if stream is None else stream, plain=form == "json")
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
             processors=[*shared, structlog.stdlib.ProcessorFormatter.remove_processors_meta, renderer]
@@ -92,6 +97,45 @@ def configure(level: str = "info", form: Literal["json", "console"] = "json", st
     root.setLevel(level.upper())
     # An access log is made of URLs, and a URL of another system's dialect may hold a number or a password.
     logging.getLogger("uvicorn.access").disabled = True
+
+
+class _LineHandler(logging.StreamHandler[TextIO]):
+    """Where the lines go; `plain` says that they are JSON, so that they may also be written without structlog."""
+
+    def __init__(self, stream: TextIO, *, plain: bool) -> None:
+        super().__init__(stream)
+        self.plain = plain
+
+    def write(self, line: str) -> None:
+        """Write a line that is ready."""
+        with self.lock or nullcontext():
+            self.stream.write(line)
+            self.stream.flush()
+
+
+class FrequentLog:
+    """Writes the line of what happens thousands of times a second: the same as structlog's at a tenth of its cost."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+        self._levels = logging.getLogger(name)
+
+    def info(self, event: str, **facts: str | float | None) -> None:
+        """Write the line where its level is wanted: facts are texts, durations and yes or no, masked once more."""
+        if not self._levels.isEnabledFor(logging.INFO):
+            return
+        handlers = logging.getLogger().handlers
+        handler = handlers[0] if len(handlers) == 1 else None
+        if not isinstance(handler, _LineHandler) or not handler.plain or _needs_care(facts):
+            structlog.stdlib.get_logger(self._name).info(event, **facts)
+            return
+        at = datetime.now(UTC).isoformat().replace("+00:00", "Z")
+        line = orjson.dumps({**facts, "event": event, "level": "info", "logger": self._name, "at": at}).decode()
+        handler.write(f"{_NUMBERS.sub(_masked, line) if _DIGITS.search(line) else line}\n")
+
+
+def _needs_care(facts: Mapping[str, Any]) -> bool:
+    return not PERSONAL_KEYS.isdisjoint(facts) or bool(get_contextvars())
 
 
 @contextmanager

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import os
 import signal
 import socket
 import sys
@@ -15,7 +16,12 @@ import orjson
 import pytest
 import pytest_asyncio
 
-from lienthong_schemas.streams import CARDS
+from lienthong.adapters.event_log import EventLog
+from lienthong.adapters.publishing import Publisher
+from lienthong.cli.sources import load_register
+from lienthong.domain.facts import digest_hex
+from lienthong.runtime.clock import SystemClock
+from lienthong_schemas.streams import CARDS, REGISTER
 from tests.support.command_line import Called, program
 from tests.support.real_service import RealService, real_service
 from tests.support.waiting import DEADLINE_S
@@ -51,6 +57,24 @@ class Running:
         return await self.call("status", "--json")
 
 
+async def killed_while_publishing(service: RealService, entries: int) -> None:
+    """Kill a publisher when so many of its facts are written, and see that none of them counts."""
+    stream = f"{REGISTER.name}/0"
+    async with service.client("log") as log:
+        before = await log.xlen(stream)
+        process = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", "lienthong", "publish", "vn-hanoi-facilities", "--no-sample"),
+            stdout=asyncio.subprocess.DEVNULL,
+            env={**os.environ, "LIENTHONG_DATA_DIR": str(service.directory.root)},
+        )
+        async with asyncio.timeout(3 * DEADLINE_S):
+            while await log.xlen(stream) < before + entries:
+                assert process.returncode is None
+        process.kill()
+        await process.wait()
+        assert (await Publisher(EventLog(log), SystemClock()).register()).batches == ()
+
+
 def batch_of(called: Called) -> Any:
     """Return what a call of `publish` says of the national reorganisation."""
     (batch,) = (batch for batch in called.json["batches"] if batch["name"] == "vn-2025-07-01")
@@ -62,6 +86,8 @@ async def running() -> AsyncIterator[Running]:
     async with real_service() as service:
         await service.start()
         settings = {"LIENTHONG_DATA_DIR": str(service.directory.root)}
+        for entries in (1, 4_000, 9_000):
+            await killed_while_publishing(service, entries)
         published = await program("publish", "vn-hanoi-facilities", "--json", settings=settings)
         assert published.status == 0, published.err
         generated = await program("generate", "cards", "--count", str(CARD_COUNT), "--publish", settings=settings)
@@ -72,6 +98,13 @@ async def test_generated_cards_are_sent_and_waited_for(running: Running) -> None
     assert running.generated.status == 0
     assert "1,000 events of cards.v1 acknowledged" in running.generated.out
     assert "In answers" in running.generated.out
+
+
+async def test_a_batch_whose_publisher_was_killed_three_times_stands_as_if_it_had_not_been(running: Running) -> None:
+    register = load_register(["vn-hanoi-facilities"])
+    found = (await running.call("digest", "--json")).json["register"]
+    assert found["facts_digest"] == digest_hex(register.facts_digest)
+    assert found["facts"] == len(register.facts.winners)
 
 
 async def test_a_question_as_json_is_answered_with_the_decision(running: Running) -> None:

@@ -19,6 +19,8 @@ from lienthong.adapters.event_log import EventLog
 
 #: Entries a cell may hold before appends are refused: an hour of a busy desk's look-ups (about 250 a second).
 CELL_ENTRIES_MAX = 1_000_000
+#: How long a question that came by an event is known again: as long as its stream keeps it, and some hours more.
+REMEMBERED_S = 8 * 86_400
 #: Entries relayed in one round trip: about a megabyte.
 RELAY_BATCH = 500
 #: How long the relay waits for a new entry before it looks again, in milliseconds.
@@ -43,10 +45,15 @@ class Message:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SourceMove:
-    """The position of an event look-up's source partition, moved in the same step as the answers."""
+    """The position of an event look-up's source partition, moved in the same step as the answers.
+
+    `ids` has the 16 bytes of each answer's id, a UUIDv7 that the same question always gets: a question that came twice
+    is answered once. Without ids everything is stored.
+    """
 
     expected: int
     next: int
+    ids: tuple[bytes, ...] = ()
 
 
 class OutboxFull(Exception):
@@ -104,7 +111,7 @@ class OutboxCell:
         await future
 
     async def append_from(self, source: SourceMove, entries: Sequence[Sequence[Message]]) -> None:
-        """Store one entry for each answer and move the source position, all or nothing.
+        """Store one entry for each answer that is new and move the source position, all or nothing.
 
         Raises `PositionMoved` where the stored position is not `source.expected`, and `OutboxFull`.
         """
@@ -135,7 +142,9 @@ class OutboxCell:
         if any(len(fields) != width for fields in entries):
             message = "entries of one call publish the same number of messages"
             raise ValueError(message)
-        expected, following = ("", "") if source is None else (str(source.expected), str(source.next))
+        expected, following, ids = ("", "", b"")
+        if source is not None:
+            expected, following, ids = str(source.expected), str(source.next), b"".join(source.ids)
         arguments = (
             _stream_key(self._cell),
             _state_key(self._cell),
@@ -144,6 +153,8 @@ class OutboxCell:
             str(self._entries_max),
             expected,
             following,
+            ids,
+            str(REMEMBERED_S),
             str(width),
             *(value for fields in entries for value in fields),
         )

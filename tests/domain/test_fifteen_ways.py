@@ -200,5 +200,14 @@ def test_from_midnight_to_seven_the_day_is_vietnams_and_not_yesterday_in_utc(
     decision = answer(question(on=day), found(last_day), nation)
     july = day == "2025-07-01"
     assert decision.outcome == ("not_in_force" if july else "eligible")
-    assert ("address_succeeded" in codes(decision)) == july
+    assert decision.address is not None
+    assert (decision.address.state is State.SUCCEEDED) == july
     assert decision.decided_at == NOW
+
+
+def test_a_card_that_is_not_good_is_never_called_still_valid(nation: Register) -> None:
+    moved = ("commune", "00004", "2023-03-01")
+    for kept in (period(valid_to="2025-06-30"), period(valid_from="2025-09-01"), period(issuer=Issuer.DEFENCE)):
+        decision = answer(question(on="2025-08-01"), found(card(kept, address=moved)), nation)
+        assert decision.outcome != "eligible"
+        assert not any("Thẻ vẫn có giá trị" in notice.vi for notice in decision.notices)

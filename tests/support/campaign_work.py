@@ -47,7 +47,7 @@ def work(cards: int, lookups: int, batches: int, questions: int = 100) -> Work:
     asked = [lookup(LookupPlan(cards=plan, card_count=cards), index) for index in range(lookups + questions)]
     return Work(
         cards=[(each.data["id"], card_line(plan, each).rstrip()) for each in generated],
-        lookups=[(each.question["facility_code"], asked_now(each)) for each in asked[:lookups]],
+        lookups=_repeated([(each.question["facility_code"], asked_now(each)) for each in asked[:lookups]]),
         batches=[_batch(number) for number in range(batches)],
         questions=asked[lookups:],
     )
@@ -70,6 +70,11 @@ def _batch(number: int) -> tuple[Fact, ...]:
         facts.append(unit(merged[0], day, name=f"Merged {number}"))
         facts.append(reorganised(day, [(each, merged[0], "whole") for each in merged], merged))
     return tuple(facts)
+
+
+def _repeated(events: Sequence[Keyed]) -> list[Keyed]:
+    """Return the events, and some of them once more, soon after."""
+    return [event for at, each in enumerate(events) for event in (each, *events[at - 7 : at - 6][: at % 9 == 8])]
 
 
 def asked_now(asked: GeneratedLookup) -> bytes:

@@ -36,7 +36,7 @@ _FOUND = struct.Struct(">II")
 class CellState:
     """What a cell says of itself; `position` is None where the cell does not exist.
 
-    `digest` is the sum modulo 2^256 of the SHA-256 of its winning facts (messages.md), `facts` their count.
+    `digest` is the sum modulo 2^256 of the SHA-256 of its winning facts, `facts` their count.
     `caught_up_at_ms` is the last moment (Unix time) at which nothing of the stream was missing.
     """
 

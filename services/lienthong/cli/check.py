@@ -13,7 +13,7 @@ from lienthong.cli.console import FAULT, OTHER, YES, fail, print_json
 from lienthong.cli.http import fail_refused, http_client, json_of, request
 from lienthong.cli.options import LOOKUP_URL, AsJson
 
-app = typer.Typer(add_completion=False)
+app = typer.Typer(add_completion=False, rich_markup_mode="markdown")
 
 #: The service answers within a second, and an image within its own deadline of two.
 _TIMEOUT_S = 10.0

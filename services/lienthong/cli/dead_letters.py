@@ -18,6 +18,7 @@ from lienthong.runtime.settings import Settings
 
 app = typer.Typer(
     add_completion=False,
+    rich_markup_mode="markdown",
     no_args_is_help=True,
     help="""List, show and replay what could not be read.
 

@@ -15,7 +15,7 @@ from lienthong.domain.register import Register
 from lienthong.runtime.clock import SystemClock
 from lienthong_schemas.streams import CARDS, REGISTER
 
-app = typer.Typer(add_completion=False)
+app = typer.Typer(add_completion=False, rich_markup_mode="markdown")
 
 
 @app.command()

@@ -1,7 +1,7 @@
 """What the gate says of the batches of one command, before any of them is written."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from lienthong.cli.console import fail, out, plain, print_json, say, table_of
@@ -45,7 +45,9 @@ def check_all(sources: Sequence[Source], register: Register) -> tuple[list[Check
             continue
         if not report.passed:
             break
-        register = register.with_batch(_as_if_sealed(source, report, register))
+        # The report's register has the facts folded; as if their batch were sealed, the next source stands on it.
+        sealed = _as_if_sealed(source, report, register)
+        register = replace(report.register, batches=(*register.batches, sealed))
     return checked, register
 
 
@@ -114,7 +116,7 @@ def document(checked: Checked) -> dict[str, Any]:
 
 
 def _as_if_sealed(source: Source, report: GateReport, register: Register) -> SealedBatch:
-    """Return the batch as it would stand, so that the next source is checked on it."""
+    """Return the batch as it would stand."""
     return SealedBatch(
         batch_id=report.batch_id,
         base=report.base,

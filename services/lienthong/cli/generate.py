@@ -20,6 +20,7 @@ from lienthong_schemas.streams import CARDS, LOOKUPS
 
 app = typer.Typer(
     add_completion=False,
+    rich_markup_mode="markdown",
     no_args_is_help=True,
     help="""Invent cards and look-ups of no real person.
 

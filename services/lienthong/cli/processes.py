@@ -24,7 +24,7 @@ _REFUSED = (KeyStoreRefused, ProjectionRefused, AddressTaken, DataDirectoryRefus
 #: The servers may be there in a moment; `lienthong up` starts a process again that ends with this.
 _AGAIN = 1
 
-projector, lookup, monitor = (typer.Typer(add_completion=False) for _ in range(3))
+projector, lookup, monitor = (typer.Typer(add_completion=False, rich_markup_mode="markdown") for _ in range(3))
 
 
 @projector.command("projector")

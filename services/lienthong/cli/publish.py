@@ -24,7 +24,7 @@ from lienthong.runtime.clock import SystemClock, vietnam_today
 from lienthong.runtime.settings import Settings
 from lienthong_schemas.streams import CARDS
 
-app = typer.Typer(add_completion=False)
+app = typer.Typer(add_completion=False, rich_markup_mode="markdown")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

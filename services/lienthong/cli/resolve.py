@@ -17,6 +17,7 @@ from lienthong.runtime.clock import SystemClock, vietnam_today
 
 app = typer.Typer(
     add_completion=False,
+    rich_markup_mode="markdown",
     no_args_is_help=True,
     help="""Say what became of a printed unit or facility.
 

@@ -11,6 +11,7 @@ from lienthong_schemas.export import export
 
 app = typer.Typer(
     add_completion=False,
+    rich_markup_mode="markdown",
     no_args_is_help=True,
     help="""Write out the contract of every message.
 

@@ -21,7 +21,7 @@ from lienthong.runtime.settings import Settings
 from lienthong.runtime.supervisor import SERVERS
 from lienthong_schemas.streams import CARDS, DECISIONS, REGISTER, STREAMS
 
-app = typer.Typer(add_completion=False)
+app = typer.Typer(add_completion=False, rich_markup_mode="markdown")
 
 
 @app.command()

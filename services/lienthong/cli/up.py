@@ -17,7 +17,7 @@ from lienthong.runtime.datadir import DataDirectory, DataDirectoryRefused, data_
 from lienthong.runtime.embedded import ServerFault
 from lienthong.runtime.settings import Settings
 
-app = typer.Typer(add_completion=False)
+app = typer.Typer(add_completion=False, rich_markup_mode="markdown")
 
 #: Lines of a process's own account that are shown when it could not run.
 _LAST_LINES = 3

@@ -17,7 +17,7 @@ class Words(NamedTuple):
     en: str
 
 
-#: Colour and words of each outcome (desk.md); none of them says "refused".
+#: Colour and words of each outcome; none of them says "refused".
 _VERDICTS: Final = {
     "eligible": Words("green", "CÒN GIÁ TRỊ", "ELIGIBLE"),
     "check_papers": Words("yellow", "KIỂM TRA GIẤY TỜ", "CHECK PAPERS"),

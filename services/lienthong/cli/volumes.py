@@ -8,7 +8,7 @@ from lienthong.cli.console import out, plain, print_json, say, table_of
 from lienthong.cli.http import get_json, http_client
 from lienthong.cli.options import MONITOR_URL, AsJson
 
-app = typer.Typer(add_completion=False)
+app = typer.Typer(add_completion=False, rich_markup_mode="markdown")
 
 #: A year of a country's look-ups is totalled in seconds.
 _TIMEOUT_S = 30.0

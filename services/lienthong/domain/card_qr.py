@@ -55,7 +55,7 @@ _HexText = str | Literal[_Hex.GARBLED] | None
 
 
 def parse_card_qr(burst: Burst, kind: PresentedKind) -> Presentation:
-    """Read a card's QR; see domain.md §3 for its fields, all but the number of which are only compared or shown.
+    """Read a card's QR; all of its fields but the number are only compared or shown.
 
     An input method that is on changes the hex fields (`aa` becomes `â`) but no digits without a vowel before them: a
     number that reads whole, in a text whose shape is whole, is certain, and is presented without an identity.

@@ -64,7 +64,7 @@ class Stamp:
 def decide(
     question: Question, finding: Finding, register: Register, *, decision_id: str, decided_at: datetime
 ) -> Decision:
-    """Answer a question from what was found and one snapshot of the register (architecture.md, "The answer").
+    """Answer a question from what was found and one snapshot of the register.
 
     Total: every question gets an answer, and no fact of the register changes its outcome.
     """
@@ -85,7 +85,7 @@ def compose(verdict: Verdict, question: Question, freshness: Freshness, register
     notices = [
         *outcome_notices(day, verdict, question, freshness, payable_until),
         *presentation_notices(day, question, level),
-        *(notice for each in places for notice in each.notices),
+        *_place_notices(verdict.outcome, places),
         *here.notices,
         *closing_notices(day.notices, verdict.outcome, illustrative=illustrative),
     ]
@@ -105,6 +105,13 @@ def compose(verdict: Verdict, question: Question, freshness: Freshness, register
         freshness=freshness,
         illustrative=illustrative,
     )
+
+
+def _place_notices(outcome: Outcome, places: list[PlaceToday]) -> tuple[Notice, ...]:
+    """Return what is said of the places; they say that the card is still valid, so a good card alone has them."""
+    if outcome is not Outcome.ELIGIBLE:
+        return ()
+    return tuple(notice for each in places for notice in each.notices)
 
 
 def freshness_of(finding: Finding) -> Freshness:

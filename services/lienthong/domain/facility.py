@@ -96,7 +96,7 @@ class Facilities:
         """Tell whether a document is owed: the facility ended, or a station's commune changed, and nothing says more.
 
         A station whose commune took in or went into another must itself have a successor, but its commune never says
-        which (architecture.md); one whose commune is not on record is not suspected.
+        which; one whose commune is not on record is not suspected.
         """
         meant = self.succession.meant(reference, on)
         return len(meant) == 1 and self._lacks_successor(*meant[0], on)

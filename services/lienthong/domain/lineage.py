@@ -84,7 +84,7 @@ class Succession:
         return revised
 
     def resolve(self, reference: Reference, on: date) -> Resolution:
-        """Return what a printed place is on a day, by every reorganisation in force by then (architecture.md).
+        """Return what a printed place is on a day, by every reorganisation in force by then.
 
         The version meant is the one in force on `recorded_on`, or else the last one that ended before it. Links count
         from the day after it was recorded; what takes effect after both days is not known yet.

@@ -39,7 +39,7 @@ class Coverage:
 
 
 def coverage(card: Card, on: date, admitted_on: date | None) -> Coverage:
-    """Find the period that answers on the service day (desk.md, "Outcomes by case").
+    """Find the period that answers on the service day.
 
     A period in force on `on` comes first, the newest of several; then the one that was in force on `admitted_on` and
     ended since; then the last one that ended, with the reason. Days are inclusive; an admission after `on` is ignored.

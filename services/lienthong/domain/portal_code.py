@@ -1,4 +1,4 @@
-"""The code by which the national portal names an answer (domain.md §4); null where it has none for it."""
+"""The code by which the national portal names an answer; null where it has none for it."""
 
 from lienthong.domain.verdict import Reason
 

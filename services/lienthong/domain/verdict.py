@@ -75,7 +75,7 @@ class Verdict:
 
 
 def judge(question: Question, finding: Finding) -> Verdict:
-    """Judge in the order of architecture.md: malformed, no card, store, not found, identity, issuer, periods."""
+    """Judge in this order: malformed, no card, store, not found, identity, issuer, periods."""
     presented = question.presented
     if isinstance(presented, Malformed):
         return _UNREADABLE if presented.code == FaultCode.SCANNER_INPUT_METHOD else _MALFORMED
@@ -90,7 +90,7 @@ def judge(question: Question, finding: Finding) -> Verdict:
 
 
 _MALFORMED = Verdict(outcome=Outcome.MALFORMED, reason=Reason.MALFORMED)
-# An input method spoilt what the scanner typed: the card may be perfect, so it is not called malformed (desk.md).
+# An input method spoilt what the scanner typed: the card may be perfect, so it is not called malformed.
 _UNREADABLE = Verdict(outcome=Outcome.CANNOT_TELL, reason=Reason.SPOILT_BY_INPUT_METHOD)
 _NO_CARD = {
     NoCardReason.CHILD: Reason.CHILD,

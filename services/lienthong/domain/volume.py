@@ -63,7 +63,7 @@ def belongs(reference: Reference, place: PlaceKey, on: date, resolve: Resolve) -
 def province_of(reference: Reference, on: date, resolve: Resolve) -> str | None:
     """Return the province of a unit on the day, None where the register does not settle exactly one.
 
-    A divided commune still has one: no division crosses the border of a province of today (domain.md §2).
+    A divided commune still has one: no division crosses the border of a province of today.
     """
     provinces = {candidate.province_code for candidate in resolve(reference, on).candidates}
     return provinces.pop() if len(provinces) == 1 else None

@@ -42,7 +42,7 @@ class Settled:
 def settle(offers: Iterable[Offered], stored: Mapping[bytes, bytes]) -> Settled:
     """Let the offers compete with each other and with the stored records of their numbers.
 
-    The highest revision wins; of one revision with other bytes the greater SHA-256 (architecture.md). Raises
+    The highest revision wins; of one revision with other bytes the greater SHA-256. Raises
     `UnreadableRecord` where a stored record was damaged.
     """
     best, conflicts = _strongest(offers)

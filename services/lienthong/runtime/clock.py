@@ -4,7 +4,7 @@ from datetime import UTC, date, datetime
 from typing import Protocol
 from zoneinfo import ZoneInfo
 
-# The days of the law and of every message are days here (messages.md): UTC+7 without summer time.
+# The days of the law and of every message are days here: UTC+7 without summer time.
 VIETNAM = ZoneInfo("Asia/Ho_Chi_Minh")
 
 

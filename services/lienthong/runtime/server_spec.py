@@ -79,7 +79,7 @@ class ServerSpec:
     def configuration(self) -> str:
         """Return the server's configuration; two specs are the same server exactly when these are equal.
 
-        The list-pack limits keep buckets of packed cards in one allocation each (design: the default of 64 bytes
+        The list-pack limits keep buckets of packed cards in one allocation each (the default of 64 bytes
         lets one long name unpack its bucket); `noeviction` because a projection may be away but never partial.
         """
         settings = {

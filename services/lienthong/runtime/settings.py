@@ -50,7 +50,7 @@ class Settings(BaseSettings):
     log_format: Literal["json", "console"] = Field(default="json", description="json or console")
     log_to: Literal["stderr", "files"] = Field(default="stderr", description="stderr or files")
 
-    # The longest that a cell may be behind the log and still prove that a card does not exist (architecture.md).
+    # The longest that a cell may be behind the log and still prove that a card does not exist.
     absence_bound_s: Annotated[float, Field(ge=2, le=600)] = Field(
         default=5.0, description="a number of seconds from 2 to 600"
     )

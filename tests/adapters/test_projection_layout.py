@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from lienthong.adapters import projection_layout as layout
 from lienthong.adapters.event_log import partition_of
-from tests.support.card_facts import insurance_numbers
+from tests.support.card_facts import citizen_ids, insurance_numbers
 
 any_number = st.integers(0, 10**10 - 1).map(lambda number: f"{number:010d}")
 
@@ -20,6 +20,14 @@ def test_a_card_stands_in_the_cell_that_is_its_partition(number: str, cells: int
 @given(insurance_numbers)
 def test_the_key_of_a_number_gives_the_number_back(number: str) -> None:
     assert layout.insurance_number(layout.key_of(number)) == number
+
+
+@given(citizen_ids, st.integers(1, 2**15))
+def test_an_index_entry_stands_where_it_is_looked_for(citizen_id: str, buckets: int) -> None:
+    key, number = layout.key_of(citizen_id), layout.key_of("0000000001")
+    cell, entry = layout.index_entry(citizen_id, number, buckets)
+    assert cell == layout.index_cell_of(key)
+    assert entry == layout.citizen_blob([key], buckets) + number
 
 
 def test_neighbouring_and_sparse_numbers_fill_the_buckets_of_a_cell_alike() -> None:

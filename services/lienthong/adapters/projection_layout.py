@@ -128,9 +128,15 @@ def citizen_blob(keys: list[bytes], buckets: int) -> bytes:
     return b"".join([_KEY.pack(index_bucket_of(key, buckets), key) for key in keys])
 
 
-def index_entry(citizen: bytes, number: bytes, buckets: int) -> bytes:
-    """Return one candidate, as the Function `index` takes it."""
-    return _ENTRY.pack(index_bucket_of(citizen, buckets), citizen, number)
+def index_entry(citizen_id: str, number: bytes, buckets: int) -> tuple[int, bytes]:
+    """Return the index cell of a citizen ID and one candidate for it, as the Function `index` takes it.
+
+    The same as `index_cell_of` and `index_bucket_of` together, for it is made for every card.
+    """
+    value = int(citizen_id)
+    spread = value * _GOLDEN & _MASK
+    entry = _ENTRY.pack((spread & _LOW) * buckets >> _HALF, value.to_bytes(5, "big"), number)
+    return (spread >> _HALF) * INDEX_CELLS >> _HALF, entry
 
 
 def record_entry(key: bytes, packed: bytes, buckets: int, *, was_long: bool) -> bytes:

@@ -14,7 +14,6 @@ from lienthong.adapters.projection_layout import (
     DIGEST_MODULUS,
     CellState,
     cell_of,
-    index_cell_of,
     index_entry,
     insurance_number,
     key_of,
@@ -63,8 +62,8 @@ def read_batch(entries: Sequence[Entry], partition: int, projection: Projection)
         key = key_of(data["id"])
         offers.append(Offered(key, data["revision"], digest(fact), pack(fact), entry.offset))
         for citizen_id in data["citizen_ids"]:
-            citizen = key_of(citizen_id)
-            index.setdefault(index_cell_of(citizen), []).append(index_entry(citizen, key, buckets))
+            cell, entered = index_entry(citizen_id, key, buckets)
+            index.setdefault(cell, []).append(entered)
     return ReadBatch(offers=tuple(offers), index=index, refused=tuple(refused))
 
 

@@ -187,10 +187,8 @@ class Play:
         )
         self.page.line()
         self.page.say(
-            f"HTTP {answer.status}, hỏi lại sau {answer.retry_after_s} giây. Phiếu ghi mã lượt tra cứu: "
-            f"{answer.body['decision_id']}",
-            f"HTTP {answer.status}, ask again after {answer.retry_after_s} s. The id on the slip proves that the desk "
-            "did ask.",
+            f"HTTP {answer.status}, hỏi lại sau {answer.retry_after_s} giây. Quầy ghi số thẻ, tiếp nhận, rồi hỏi lại.",
+            f"HTTP {answer.status}, ask again after {answer.retry_after_s} s. The desk notes the number and admits.",
         )
 
     async def _look_around(self) -> None:

@@ -3,6 +3,7 @@
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from redis.asyncio import Redis
+from structlog.testing import capture_logs
 
 from lienthong.adapters import card_codec
 from lienthong.adapters.card_layout import CardFact
@@ -65,3 +66,19 @@ async def test_cells_read_again_from_the_start_change_nothing(projection_client:
         cell.follower.seek(0)
     await projecting.project()
     assert await projecting.digest() == before
+
+
+async def test_one_revision_with_other_bytes_is_reported_and_the_greater_digest_stands(
+    projection_client: Redis,
+) -> None:
+    rivals = [usual_card("0000000001", citizen_ids=[f"00000000000{last}"]) for last in (1, 2, 3)]
+    for order in (rivals, rivals[::-1]):
+        for batch_size in (1, 3):
+            await projection_client.flushall()
+            projecting = await Projecting.of(projection_client)
+            projecting.publish([usual_card("0000000002"), *order])
+            with capture_logs() as lines:
+                await projecting.project(batch_size)
+            conflicts = [line for line in lines if line["event"] == "revision_conflict"]
+            assert len(conflicts) == 2
+            assert await projecting.digest() == undisturbed([usual_card("0000000002"), *rivals])

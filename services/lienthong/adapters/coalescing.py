@@ -36,7 +36,8 @@ class Coalescer(Generic[Request, Answer]):
         try:
             while self._waiting:
                 batch, self._waiting = self._waiting[:BATCH_MAX], self._waiting[BATCH_MAX:]
-                await self._trip([(request, future) for request, future in batch if not future.done()])
+                if wanted := [(request, future) for request, future in batch if not future.done()]:
+                    await self._trip(wanted)
         finally:
             self._round = None
 

@@ -9,6 +9,7 @@ import pytest
 from redis.asyncio import Redis
 
 from lienthong.adapters.event_log import Bounds, EventLog, stream_key
+from lienthong.runtime.clock import SystemClock
 from lienthong.runtime.connection import connect
 from lienthong_schemas.streams import ANSWERS, DECISIONS, LOOKUPS
 from tests.support.answering import FACILITY, PARTITION, lookup_event
@@ -24,7 +25,8 @@ async def root() -> AsyncIterator[Path]:
 
 
 async def ask(log: EventLog, serials: range) -> None:
-    await log.append_many(LOOKUPS.name, [(FACILITY, lookup_event(serial)) for serial in serials])
+    now = SystemClock().now().isoformat()
+    await log.append_many(LOOKUPS.name, [(FACILITY, lookup_event(serial, now)) for serial in serials])
 
 
 async def answered(service: Service, count: int) -> None:

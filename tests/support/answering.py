@@ -30,8 +30,8 @@ CELL = f"{LOOKUPS.name}-{PARTITION}"
 BATCH = 2
 
 
-def lookup_event(serial: int) -> bytes:
-    """Return a look-up of a number that nobody has, from the one facility."""
+def lookup_event(serial: int, time: str = "2025-08-01T08:00:00+07:00") -> bytes:
+    """Return a look-up of a number that nobody has, from the one facility, at a time with its offset."""
     question = {
         "presented": {"kind": "insurance_number", "number": f"00000{serial:05d}"},
         "facility_code": FACILITY,
@@ -47,7 +47,7 @@ def lookup_event(serial: int) -> bytes:
         "type": "lookup.requested",
         "source": "/tests",
         "subject": FACILITY,
-        "time": "2025-08-01T08:00:00+07:00",
+        "time": time,
         "data": {"question": question},
     }
     return orjson.dumps(event)

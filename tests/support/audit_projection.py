@@ -1,12 +1,12 @@
 """Compares the projection with a fold of the log that it is made of: cells of cards, their index, the register."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from redis.asyncio import Redis
 
 from lienthong.adapters import card_codec
-from lienthong.adapters.event_log import EventLog
+from lienthong.adapters.event_log import EventLog, partition_of
 from lienthong.adapters.projection import Projection
 from lienthong.adapters.projection_layout import INDEX_CELLS, insurance_number, key_of
 from lienthong.adapters.register_codec import unpack_batch
@@ -22,20 +22,29 @@ from tests.support.audit import Finding, Ledger, Partitions
 _NUMBER_BYTES = 5
 
 
-def fold_cards(values: Sequence[bytes]) -> FactSet:
-    """Fold the card facts of a partition; what is no card fact counts for nothing."""
+def fold_cards(values: Iterable[bytes]) -> FactSet:
+    """Fold card facts; what is no card fact counts for nothing."""
+    return _folded(values, lambda _number: True)
+
+
+def _folded(values: Iterable[bytes], belongs: Callable[[str], bool]) -> FactSet:
     facts = FactSet()
     for value in values:
         event = decode(value, CARDS)
-        if isinstance(event, Event):
+        if isinstance(event, Event) and belongs(event.envelope.subject):
             facts.add(fact_of(event.type, event.data))
     return facts
+
+
+def _fold_partition(values: Sequence[bytes], partition: int, partitions: int) -> FactSet:
+    """Fold the facts of the cards that belong into a partition; any other there counts for nothing."""
+    return _folded(values, lambda number: partition_of(number, partitions) == partition)
 
 
 async def audit_cards(partitions: Partitions, projection: Projection) -> list[Finding]:
     """Compare the cells of cards, and their index, with a fold of the partitions they are made of."""
     found: list[Finding] = []
-    folded = [fold_cards(values) for values in partitions]
+    folded = [_fold_partition(values, at, len(partitions)) for at, values in enumerate(partitions)]
     for cell, (values, facts, state) in enumerate(zip(partitions, folded, await projection.states(), strict=True)):
         if state.position != len(values):
             found.append(Finding("cell has not read its partition", f"{cell}: {state.position} of {len(values)}"))

@@ -18,6 +18,7 @@ Keyed = tuple[str, bytes]
 
 #: One in ten cards is corrected and one in twenty published twice, all in a random order.
 _CORRECTED_EACH, _REPEATED_EACH = 10, 20
+_ASKED_AGAIN_EACH = 9
 _UNITS_A_BATCH = 20
 
 
@@ -74,7 +75,12 @@ def _batch(number: int) -> tuple[Fact, ...]:
 
 def _repeated(events: Sequence[Keyed]) -> list[Keyed]:
     """Return the events, and some of them once more, soon after."""
-    return [event for at, each in enumerate(events) for event in (each, *events[at - 7 : at - 6][: at % 9 == 8])]
+    repeated = []
+    for at, each in enumerate(events):
+        repeated.append(each)
+        if at % _ASKED_AGAIN_EACH == _ASKED_AGAIN_EACH - 1:
+            repeated.append(events[at - _ASKED_AGAIN_EACH // 2])
+    return repeated
 
 
 def asked_now(asked: GeneratedLookup) -> bytes:

@@ -105,6 +105,12 @@ class RealService:
         """Return which process it is, None while it is not known to run."""
         return self._identities.get(name) if self.runs(name) else None
 
+    def environment_of(self, name: str) -> Mapping[str, str]:
+        """Return the environment that a running process was given."""
+        identity = self.identity(name)
+        assert identity is not None, f"{name} does not run"
+        return dict(psutil.Process(identity.pid).environ())
+
     def signal(self, name: str, number: int) -> bool:
         """Send a signal to a process or server that was started for this service; tell whether it lived."""
         identity = self.identity(name)

@@ -158,3 +158,9 @@ async def test_the_documentation_describes_every_route(service: Service) -> None
 async def test_a_page_of_another_site_cannot_reach_the_service_by_its_own_name(service: Service) -> None:  # noqa: F811 -- as above
     response = await service.http.get("/healthz", headers={"host": "rebound.example"})
     assert response.status_code == httpx.codes.BAD_REQUEST
+
+
+async def test_who_asks_here_for_volumes_is_sent_to_the_monitor(service: Service) -> None:  # noqa: F811 -- as above
+    response = await service.http.get("/v1/volumes?by=day")
+    assert response.status_code == httpx.codes.TEMPORARY_REDIRECT
+    assert response.headers["location"] == f"http://127.0.0.1:{service.settings.monitor_port}/v1/volumes?by=day"

@@ -63,7 +63,7 @@ def _routed(parts: LookupParts, settings: Settings, endpoint: EligibilityEndpoin
     app.add_exception_handler(RequestValidationError, _invalid_query)
     app.include_router(image_routes(parts.desk, parts.images, parts.clock, settings.image_bytes_max))
     app.include_router(place_routes(parts.register, parts.clock))
-    app.include_router(state_routes(parts.readiness, f"http://{settings.host}:{settings.monitor_port}"))
+    app.include_router(state_routes(parts.readiness, settings.monitor_port))
     app.router.routes.insert(0, eligibility_route(endpoint))
     app.openapi = _documented(app, app.openapi)  # type: ignore[method-assign]  # FastAPI's own way to extend it
     if not settings.insecure_listen:

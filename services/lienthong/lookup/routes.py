@@ -45,7 +45,7 @@ def _resolved(resolution: Resolution) -> Response:
     return Response(orjson.dumps(resolution), media_type="application/json")
 
 
-def state_routes(readiness: Readiness, monitor_url: str) -> APIRouter:
+def state_routes(readiness: Readiness, monitor_port: int) -> APIRouter:
     """Return the routes of the service's own state, and the way to the monitor for who asks here for volumes."""
     router = APIRouter()
 
@@ -66,7 +66,7 @@ def state_routes(readiness: Readiness, monitor_url: str) -> APIRouter:
 
     @router.get("/v1/volumes", tags=["volumes"], summary="Volumes are the monitor's", status_code=307)
     async def volumes(request: Request) -> RedirectResponse:
-        query = f"?{request.url.query}" if request.url.query else ""
-        return RedirectResponse(f"{monitor_url}/v1/volumes{query}", status_code=307)
+        # The name by which this service was reached is the one by which the monitor can be.
+        return RedirectResponse(request.url.replace(port=monitor_port), status_code=307)
 
     return router

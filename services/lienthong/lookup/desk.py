@@ -15,7 +15,7 @@ from lienthong.domain.register import Register
 from lienthong.domain.verdict import Verdict, judge
 
 #: A desk waits a second at most for `cannot_tell`; reading gets most of it, recording and writing out the rest.
-READ_DEADLINE_S = 0.6
+READ_DEADLINE_S = 0.5
 #: How long a decision may take to be on disk before its answer is `cannot_tell`.
 RECORD_DEADLINE_S = 0.3
 

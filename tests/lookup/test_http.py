@@ -1,5 +1,6 @@
 """What a desk and a hospital's software meet over HTTP, on the whole service with real servers."""
 
+import re
 from typing import Any
 
 import httpx
@@ -152,7 +153,12 @@ async def test_the_documentation_describes_every_route(service: Service) -> None
     document = (await service.http.get("/openapi.json")).json()
     assert document["paths"]["/v1/eligibility"]["post"]["requestBody"]
     assert {"Question", "Decision"} <= set(document["components"]["schemas"])
-    assert (await service.http.get("/docs")).status_code == httpx.codes.OK
+    page = (await service.http.get("/docs")).text
+    assert "https://" not in page, "a hospital's network may have no way out"
+    scripts = re.findall(r'(?:src|href)="(/[^"]+)"', page)
+    assert scripts
+    for script in scripts:
+        assert (await service.http.get(script)).status_code == httpx.codes.OK
 
 
 async def test_a_page_of_another_site_cannot_reach_the_service_by_its_own_name(service: Service) -> None:  # noqa: F811 -- as above

@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
+from fastapi_offline import FastAPIOffline
 from pydantic.json_schema import models_json_schema
 from starlette.middleware.trustedhost import TrustedHostMiddleware
 from starlette.requests import Request
@@ -53,7 +54,8 @@ def application(parts: LookupParts, settings: Settings) -> ASGIApp:
 
 
 def _routed(parts: LookupParts, settings: Settings, endpoint: EligibilityEndpoint) -> FastAPI:
-    app = FastAPI(
+    # A hospital's network may have no way out, so the documentation page brings its own scripts.
+    app = FastAPIOffline(
         title="Lien Thong",
         summary="Is this health-insurance card good, here, on this day, and why?",
         version=version("lienthong"),

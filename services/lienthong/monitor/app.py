@@ -6,6 +6,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 
 from fastapi import FastAPI
+from fastapi_offline import FastAPIOffline
 
 from lienthong.adapters.dead_letters import DeadLetters
 from lienthong.adapters.event_log import EventLog
@@ -65,7 +66,7 @@ async def running(directory: DataDirectory, settings: Settings, clock: Clock) ->
 
 def application(monitor: Monitor, clock: Clock) -> FastAPI:
     """Return the HTTP application of a running monitor."""
-    app = FastAPI(title="Lien Thong monitor", summary="Look-up volumes; counts, never costs.", redoc_url=None)
+    app = FastAPIOffline(title="Lien Thong monitor", summary="Look-up volumes; counts, never costs.", redoc_url=None)
     app.add_exception_handler(Problem, problem_response)
     app.include_router(volume_routes(monitor.history, lambda: monitor.feed.register, clock))
     app.include_router(health_routes(monitor.reader.progress, clock))

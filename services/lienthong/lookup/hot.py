@@ -143,10 +143,15 @@ def _parse(body: bytes) -> Question:
     return question
 
 
+_PROBLEM: Final[dict[str, Any]] = {
+    "application/problem+json": {"schema": {"$ref": "#/components/schemas/ProblemDetails"}}
+}
+INVALID: Final[dict[str, Any]] = {"description": "what cannot be used, where, and what to do", "content": _PROBLEM}
+
+
 def documentation() -> dict[str, Any]:
     """Return the route's OpenAPI path item; its schemas are those of the messages, by reference."""
     decision = {"application/json": {"schema": {"$ref": "#/components/schemas/Decision"}}}
-    problem = {"application/problem+json": {"schema": {"$ref": "#/components/schemas/ProblemDetails"}}}
     return {
         "post": {
             "tags": ["eligibility"],
@@ -158,9 +163,9 @@ def documentation() -> dict[str, Any]:
             },
             "responses": {
                 "200": {"description": "the decision; `cannot_tell` comes with Retry-After", "content": decision},
-                "413": {"description": "the question is too long", "content": problem},
-                "415": {"description": "the body is not said to be JSON", "content": problem},
-                "422": {"description": "the body is not a question: where and what", "content": problem},
+                "413": {"description": "the question is too long", "content": _PROBLEM},
+                "415": {"description": "the body is not said to be JSON", "content": _PROBLEM},
+                "422": INVALID,
                 "503": {
                     "description": "the store is away: the decision `cannot_tell`; admit, and ask again",
                     "headers": {"Retry-After": {"schema": {"type": "integer"}}},

@@ -18,7 +18,7 @@ from lienthong.adapters.card_images import CardImageReader
 from lienthong.adapters.problems import Problem, ProblemDetails, problem_response
 from lienthong.domain.register import Register
 from lienthong.lookup.answering import HttpDesk
-from lienthong.lookup.hot import PATH, EligibilityEndpoint, ShortCut, documentation, eligibility_route
+from lienthong.lookup.hot import INVALID, PATH, EligibilityEndpoint, ShortCut, documentation, eligibility_route
 from lienthong.lookup.images import image_routes
 from lienthong.lookup.readiness import Readiness
 from lienthong.lookup.routes import place_routes, state_routes
@@ -81,8 +81,15 @@ def _documented(app: FastAPI, generate: Callable[[], dict[str, Any]]) -> Callabl
             document = generate()
             wanted = [(Question, "validation"), (Decision, "validation"), (ProblemDetails, "validation")]
             _, definitions = models_json_schema(wanted, ref_template=_REF)  # type: ignore[arg-type]  # a literal's type
+            for item in document["paths"].values():
+                for operation in item.values():
+                    if "422" in operation["responses"]:
+                        operation["responses"]["422"] = INVALID
             document["paths"] = {PATH: documentation(), **document["paths"]}
-            document.setdefault("components", {}).setdefault("schemas", {}).update(definitions["$defs"])
+            schemas = document.setdefault("components", {}).setdefault("schemas", {})
+            schemas.update(definitions["$defs"])
+            for unused in ("HTTPValidationError", "ValidationError"):
+                schemas.pop(unused, None)
             app.openapi_schema = document
         return app.openapi_schema
 

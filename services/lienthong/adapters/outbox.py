@@ -223,7 +223,8 @@ class Relay:
         for stream_name, items in by_stream.items():
             await self._log.append_many(stream_name, items)
         # 3
-        await self._redis.xdel(key, *(entry_id for entry_id, _ in entries))
+        _, _, last = entries[-1][0].partition(b"-")
+        await self._redis.xtrim(key, minid=f"0-{int(last) + 1}", approximate=False)
         return len(entries)
 
     async def waiting(self) -> int:

@@ -1,6 +1,6 @@
 """The words that every message is written with: codes, days, times, texts, and the strict model beneath them all."""
 
-from datetime import date, datetime
+from datetime import MAXYEAR, MINYEAR, date, datetime
 from typing import Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
@@ -50,12 +50,18 @@ def calendar_birth(text: str) -> str:
 
 
 def instant(text: str) -> str:
-    """Return the text if it is a moment that exists; its shape was checked before. Raises ValueError."""
+    """Return the text if it is a moment that exists in every time zone; its shape was checked before.
+
+    The calendar's first and last year are refused: elsewhere their ends belong to a year that there is not. Raises
+    ValueError.
+    """
+    message = "is not a moment of the calendar"
     try:
-        datetime.fromisoformat(text)
+        moment = datetime.fromisoformat(text)
     except ValueError:
-        message = "is not a moment of the calendar"
         raise ValueError(message) from None
+    if moment.year in {MINYEAR, MAXYEAR}:
+        raise ValueError(message)
     return text
 
 

@@ -3,7 +3,7 @@
 import dataclasses
 import types
 import typing
-from datetime import UTC, date, timedelta, timezone
+from datetime import UTC, date, datetime, timedelta, timezone
 from enum import StrEnum
 from typing import Any
 
@@ -67,7 +67,11 @@ def test_the_channels_are_the_kinds_of_presentation() -> None:
 
 
 days = st.dates()
-times = st.datetimes(timezones=st.sampled_from((UTC, timezone(timedelta(hours=7)))))
+times = st.datetimes(
+    datetime(2, 1, 1),  # noqa: DTZ001 -- the zones are added
+    datetime(9998, 12, 31),  # noqa: DTZ001 -- as above
+    timezones=st.sampled_from((UTC, timezone(timedelta(hours=7)))),
+)
 texts = st.text(st.characters(categories=("L", "N", "P", "Zs")), min_size=1, max_size=20)
 codes = st.text("ABC0189._-", min_size=1, max_size=16)
 words = st.from_regex(r"[a-z][a-z0-9_]{0,31}", fullmatch=True)

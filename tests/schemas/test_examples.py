@@ -305,6 +305,8 @@ DECISION_CHANGES: dict[str, Change] = {
     "a choice instead of a set": at("address", "today", put=DECISION["address"]["today"][0]),
     "a time without an offset": at("decided_at", put="2025-08-01T09:00:00"),
     "a moment that does not exist": at("decided_at", put="2025-08-01T24:01:00Z"),
+    "a moment that is beyond the calendar in Vietnam": at("decided_at", put="9999-12-31T23:59:59Z"),
+    "a moment that is before the calendar in Greenwich": at("decided_at", put="0001-01-01T00:00:00+14:00"),
     "an id that is no UUID": at("decision_id", put="0197"),
 }
 

@@ -5,7 +5,7 @@ judged by the contract itself, so both give the same verdict, and a refusal has 
 """
 
 import re
-from datetime import date, datetime
+from datetime import date
 from typing import Annotated, Final, Literal
 
 import msgspec
@@ -15,7 +15,7 @@ from lienthong.adapters.card_layout import RECORDED, WITHDRAWN, CardFact
 from lienthong.adapters.wire import Refusal, decode
 from lienthong_schemas.cards import CITIZEN_IDS_MAX, PERIODS_MAX
 from lienthong_schemas.streams import CARDS
-from lienthong_schemas.vocabulary import NAME_LENGTH_MAX, REVISION_MAX
+from lienthong_schemas.vocabulary import NAME_LENGTH_MAX, REVISION_MAX, instant
 
 # The patterns of the contract, with `\Z` for `$`: Python's `$` also matches before a last line feed.
 _Code = Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9._-]{1,16}\Z")]
@@ -140,7 +140,7 @@ def _agrees(event: _RecordedEvent | _WithdrawnEvent) -> bool:
         if period.valid_to is not None and period.valid_to < period.valid_from:
             return False
     try:
-        datetime.fromisoformat(event.time)
+        instant(event.time)
         date.fromisoformat((data.holder.birth + "-01-01")[:10])
     except ValueError:
         return False

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from lienthong.adapters.keys import PURPOSES, KeyStore, MasterKeyExposed, Purpose, WrongMasterKey
+from lienthong.adapters.keys import PURPOSES, KeysAway, KeyStore, MasterKeyExposed, Purpose, WrongMasterKey
 from lienthong.adapters.sealing import KeyDestroyed, SealBroken, Sealer
 from lienthong_schemas.streams import STREAMS
 from tests.support.clocks import SetClock
@@ -97,6 +97,25 @@ def test_a_key_destroyed_by_another_process_is_not_used_from_memory(
     clock.advance(timedelta(hours=2))
     one.destroy_expired()
     assert other.open(sealed.key_id, sealed.data) == KeyDestroyed(key_id=sealed.key_id)
+
+
+def test_a_key_leaves_the_memory_of_a_process_that_destroys_none_when_it_uses_another(
+    sealer: Sealer, clock: SetClock
+) -> None:
+    sealed = sealer.seal(IMAGES, b"image")
+    assert sealer.open(sealed.key_id, sealed.data) == b"image"
+    clock.advance(timedelta(hours=3))
+    sealer.seal(DECISIONS, b"decision")
+    assert sealed.key_id not in {key.key_id for key, _ in (*sealer._by_id.values(), *sealer._by_purpose.values())}
+
+
+def test_a_file_of_keys_that_cannot_be_used_is_away_like_any_store(tmp_path: Path, sealer: Sealer) -> None:
+    with contextlib.closing(sqlite3.connect(tmp_path / "keys.sqlite")) as database:
+        database.execute("DROP TABLE period_keys")
+    with pytest.raises(KeysAway):
+        sealer.seal(DECISIONS, b"decision")
+    with pytest.raises(KeysAway):
+        sealer.destroy_expired()
 
 
 def test_a_destroyed_key_is_in_no_file_any_more(

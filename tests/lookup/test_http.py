@@ -1,6 +1,8 @@
 """What a desk and a hospital's software meet over HTTP, on the whole service with real servers."""
 
 import re
+import sqlite3
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -15,6 +17,8 @@ from lienthong.adapters.demo_cards import (
     NOT_STARTED,
     TRUC_BACH,
 )
+from lienthong.adapters.keys import KeysAway
+from lienthong.adapters.sealing import Sealer
 from tests.support.facts import commune, reorganised, unit
 from tests.support.service import DESK, Service, service  # noqa: F401 -- a fixture
 
@@ -135,6 +139,18 @@ async def test_a_store_that_is_away_is_told_within_a_second_and_never_as_a_denia
     await filled.projected()
     recovered = await filled.decide(number(TRUC_BACH), on=ON)
     assert recovered["outcome"] == "eligible"
+
+
+async def test_keys_that_are_away_when_a_day_begins_are_no_denial_and_no_fault(
+    filled: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def away(*_: object) -> None:
+        raise KeysAway(Path("keys.sqlite"), sqlite3.OperationalError("disk I/O error"))
+
+    monkeypatch.setattr(Sealer, "_current", away)
+    response = await filled.ask(number(TRUC_BACH), on=ON)
+    assert response.status_code == httpx.codes.SERVICE_UNAVAILABLE
+    assert response.json()["outcome"] == "cannot_tell"
 
 
 async def test_places_are_resolved_as_on_the_command_line(service: Service) -> None:  # noqa: F811 -- as above

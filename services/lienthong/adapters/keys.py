@@ -13,7 +13,7 @@ import secrets
 import sqlite3
 import stat
 import threading
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -89,6 +89,13 @@ class WrongMasterKey(KeyStoreRefused):
         super().__init__(f"The keys in {file} were wrapped by another master key; give the one they were made with.")
 
 
+class KeysAway(OSError):
+    """The file of the keys cannot be read or written at this moment; a later attempt may succeed."""
+
+    def __init__(self, file: Path, fault: sqlite3.Error) -> None:
+        super().__init__(f"{file}: {fault}")
+
+
 class MasterKeyExposed(KeyStoreRefused):
     """Others than the owner may read the master key's file, or it is damaged."""
 
@@ -131,13 +138,13 @@ class KeyStore:
         """Return the key of the purpose's period that contains `at`, making it if there is none.
 
         Of processes that make it at the same moment one succeeds, and all get that one. Raises KeyError for an
-        unknown purpose.
+        unknown purpose, and KeysAway.
         """
         wanted = self._purposes[purpose]
         begins_at, ends_at = _bounds(wanted.period, at)
         key_id = f"{purpose}/{_label(wanted.period, begins_at)}/{secrets.token_hex(4)}"
         row = (purpose, _seconds(begins_at), _seconds(ends_at), _seconds(ends_at + wanted.kept_for))
-        with self._lock:
+        with self._held():
             found = self._period(purpose, begins_at)
             if found is None:
                 self._database.execute(
@@ -149,8 +156,8 @@ class KeyStore:
         return found
 
     def find(self, key_id: str) -> PeriodKey | None:
-        """Return the key of that name, None if it was destroyed or never was here."""
-        with self._lock:
+        """Return the key of that name, None if it was destroyed or never was here. Raises KeysAway."""
+        with self._held():
             row = self._database.execute(
                 "SELECT key_id, begins_at, ends_at, destroy_at, wrapped FROM period_keys WHERE key_id = ?", (key_id,)
             ).fetchone()
@@ -161,14 +168,25 @@ class KeyStore:
 
         1. Delete them, which overwrites them in the file.
         2. Overwrite the journal, which holds the pages as they were.
+
+        Raises KeysAway.
         """
-        with self._lock:
+        with self._held():
             gone = self._database.execute(
                 "DELETE FROM period_keys WHERE destroy_at <= ? RETURNING key_id", (_seconds(now),)
             ).fetchall()
             if gone:
                 self._wipe_journal()
         return [key_id for (key_id,) in gone]
+
+    @contextlib.contextmanager
+    def _held(self) -> Iterator[None]:
+        """Use the file alone, and speak of its faults in words of our own."""
+        with self._lock:
+            try:
+                yield
+            except sqlite3.Error as fault:
+                raise KeysAway(self._file, fault) from fault
 
     def _wipe_journal(self) -> None:
         """Overwrite the journal while no other process can be writing it: the file's lock is held, nothing changed."""

@@ -1,7 +1,6 @@
 """Lets go of what may no longer be kept: entries of streams whose time is over, and the keys that sealed them."""
 
 import asyncio
-import sqlite3
 from typing import Final, NoReturn
 
 import structlog
@@ -21,8 +20,8 @@ _log = structlog.stdlib.get_logger("lienthong.retention")
 async def let_go(log: EventLog, sealer: Sealer, clock: Clock) -> None:
     """Destroy the keys whose retention has ended, then remove the entries that are older than their stream keeps.
 
-    Keys go first: without them what is still there cannot be read, whatever happens next. Raises redis.RedisError,
-    OSError and sqlite3.Error.
+    Keys go first: without them what is still there cannot be read, whatever happens next. Raises redis.RedisError and
+    OSError.
     """
     destroyed = await asyncio.to_thread(sealer.destroy_expired)
     for key_id in destroyed:
@@ -42,6 +41,6 @@ async def keep_letting_go(log: EventLog, sealer: Sealer, clock: Clock) -> NoRetu
     while True:
         try:
             await let_go(log, sealer, clock)
-        except (RedisError, OSError, sqlite3.Error) as fault:
+        except (RedisError, OSError) as fault:
             _log.warning("retention_waits", fault=type(fault).__name__)
         await asyncio.sleep(INTERVAL_S)

@@ -43,7 +43,8 @@ class SealBroken(Exception):
 class Sealer:
     """Seals and opens with keys held in memory: microseconds each, and a file read when a period begins.
 
-    A key leaves the memory when its retention ends, whichever process destroys it in the file.
+    A key leaves the memory when its retention has ended, whichever process destroys it in the file: when it is asked
+    for, when another key is first used, or when expired keys are destroyed here.
     """
 
     def __init__(self, keys: KeyStore, clock: Clock) -> None:
@@ -84,14 +85,21 @@ class Sealer:
 
     def destroy_expired(self) -> list[str]:
         """Destroy the keys whose retention has ended by now and return their names; call it every few minutes."""
+        self._forget_expired()
+        return self._keys.destroy_expired(self._clock.now())
+
+    def _forget_expired(self) -> None:
+        """Let go of the keys in memory; another thread may be using others meanwhile, so no dict is walked in place."""
         now = self._clock.now()
-        self._by_id = {name: held for name, held in self._by_id.items() if held[0].destroy_at > now}
-        self._by_purpose = {name: held for name, held in self._by_purpose.items() if held[0].destroy_at > now}
-        return self._keys.destroy_expired(now)
+        for held_keys in (self._by_id, self._by_purpose):
+            for name, (key, _) in list(held_keys.items()):
+                if key.destroy_at <= now:
+                    held_keys.pop(name, None)
 
     def _current(self, purpose: str, at: datetime) -> tuple[PeriodKey, AESGCM]:
         held = self._by_purpose.get(purpose)
         if held is None or not held[0].begins_at <= at < held[0].ends_at:
+            self._forget_expired()
             key = self._keys.current(purpose, at)
             held = self._by_purpose[purpose] = (key, AESGCM(key.key))
         return held
@@ -99,11 +107,12 @@ class Sealer:
     def _held(self, key_id: str) -> tuple[PeriodKey, AESGCM] | None:
         held = self._by_id.get(key_id)
         if held is None:
+            self._forget_expired()
             key = self._keys.find(key_id)
             if key is None:
                 return None
             held = self._by_id[key_id] = (key, AESGCM(key.key))
         if held[0].destroy_at <= self._clock.now():
-            self._by_id.pop(key_id)
+            self._by_id.pop(key_id, None)
             return None
         return held

@@ -66,8 +66,9 @@ class HttpDesk:
         return HttpAnswer(body=body, store_away=away, outcome=given.decision.outcome)
 
     async def _record(self, given: Answered, asked: bytes, body: bytes) -> bool:
-        message = self._recorder.decided(given, asked, body)
         try:
+            # Sealing reads or makes a key where a day begins, and the file of the keys may be away like any store.
+            message = self._recorder.decided(given, asked, body)
             async with asyncio.timeout(RECORD_DEADLINE_S):
                 await self._cell.append([message])
         except (*STORE_FAULTS, OutboxFull) as fault:

@@ -117,7 +117,7 @@ async def running_service(root: Path) -> AsyncIterator[Service]:
         monitor = await stack.enter_async_context(monitor_app.running(directory, settings, clock))
         parts = await stack.enter_async_context(lookup_app.running(directory, settings, clock))
         http = await stack.enter_async_context(_client(application(parts, settings)))
-        monitor_http = await stack.enter_async_context(_client(monitor_app.application(monitor, clock)))
+        monitor_http = await stack.enter_async_context(_client(monitor_app.application(monitor, settings, clock)))
         yield Service(
             directory=directory,
             settings=settings,

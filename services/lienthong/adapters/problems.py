@@ -1,13 +1,19 @@
 """Problem details (RFC 9457) in Vietnamese and English: what was wrong with a request, and what to do."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from http import HTTPStatus
 from typing import Any
 
 import orjson
+from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel, ValidationError
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
+
+from lienthong.adapters.wire import words_of
 
 MEDIA_TYPE = "application/problem+json"
 #: Faults of one request that are listed; more would only repeat the first.
@@ -56,10 +62,7 @@ class ProblemDetails(BaseModel):
 
 def invalid_request(error: ValidationError) -> Problem:
     """Return the problem of a body that is not a question: where and what, never the value that was sent."""
-    faults = tuple(
-        {"at": "/".join(str(part) for part in fault["loc"]) or "body", "wrong": fault["msg"]}
-        for fault in error.errors(include_url=False, include_context=False, include_input=False)[:_FAULTS_MAX]
-    )
+    faults = _listed(error.errors(include_url=False, include_context=False, include_input=False))
     where = ", ".join(fault["at"] for fault in faults)
     return Problem(
         status=422,
@@ -70,8 +73,59 @@ def invalid_request(error: ValidationError) -> Problem:
     )
 
 
-async def problem_response(_request: Request, problem: Exception) -> Response:
-    """Answer a raised `Problem`; to be registered as the application's exception handler for it."""
-    if not isinstance(problem, Problem):
-        raise problem
+def unforeseen() -> Problem:
+    """Return the problem of a fault that nobody foresaw, which must not look like a denial."""
+    return Problem(
+        status=500,
+        code="fault_on_our_side",
+        vi="Lỗi của hệ thống, không phải kết luận về thẻ. Tiếp nhận, ghi số thẻ, tra lại sau.",
+        en="A fault on our side, which says nothing about a card. Admit, note the number, ask again.",
+    )
+
+
+def speak_of_problems(app: Starlette) -> None:
+    """Let the application tell of whatever goes wrong in it as a problem."""
+    app.add_exception_handler(Problem, _raised)
+    app.add_exception_handler(RequestValidationError, _parameters)
+    app.add_exception_handler(HTTPException, _no_such_route)
+    # The server still hears of the fault, and writes where it was into the log.
+    app.add_exception_handler(Exception, _unforeseen)
+
+
+def _listed(faults: Sequence[Any]) -> tuple[Mapping[str, str], ...]:
+    said = (words_of(fault) for fault in faults[:_FAULTS_MAX])
+    return tuple({"at": "/".join(map(str, location)) or "body", "wrong": wrong} for location, wrong in said)
+
+
+async def _raised(_request: Request, problem: Exception) -> Response:
+    assert isinstance(problem, Problem), "registered for this alone"  # noqa: S101 -- an invariant
     return problem.response()
+
+
+async def _parameters(_request: Request, error: Exception) -> Response:
+    assert isinstance(error, RequestValidationError), "registered for this alone"  # noqa: S101 -- an invariant
+    faults = _listed(error.errors())
+    where = ", ".join(fault["at"] for fault in faults)
+    return Problem(
+        status=422,
+        code="invalid_request",
+        vi=f"Tham số chưa đúng: {where}. Xem /docs.",
+        en=f"Parameters that cannot be used: {where}. See /docs.",
+        faults=faults,
+    ).response()
+
+
+async def _no_such_route(_request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException), "registered for this alone"  # noqa: S101 -- an invariant
+    phrase = HTTPStatus(error.status_code).phrase
+    return Problem(
+        status=error.status_code,
+        code=phrase.lower().replace(" ", "_"),
+        vi="Không có địa chỉ hoặc phương thức này ở đây. Xem /docs.",
+        en=f"{phrase}: this address or method is not one of ours. See /docs.",
+        headers=error.headers or {},
+    ).response()
+
+
+async def _unforeseen(_request: Request, _error: Exception) -> Response:
+    return unforeseen().response()

@@ -3,16 +3,21 @@
 import asyncio
 import signal
 import socket
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from contextlib import contextmanager
-from typing import Final
+from typing import Final, NoReturn
 
 import uvicorn
+from starlette.applications import Starlette
+from starlette.middleware.trustedhost import TrustedHostMiddleware
 from starlette.types import ASGIApp
 
 from lienthong.runtime.children import say_ready
 from lienthong.runtime.garbage import settle
+from lienthong.runtime.settings import Settings
 
+#: A page of another site may not reach a service on this machine under a name of its own (DNS rebinding).
+LOCAL_NAMES: Final = ("127.0.0.1", "localhost", "[::1]", "::1")
 #: How long answers under way may take at a stop; the slowest one is an image's deadline.
 GRACE_S: Final = 5
 #: Connections that wait to be accepted: a hospital's desks at eight in the morning.
@@ -42,9 +47,17 @@ class _Server(uvicorn.Server):
         yield
 
 
-async def serve(app: ASGIApp, host: str, port: int) -> None:
+def keep_strangers_out(app: Starlette, settings: Settings) -> None:
+    """Refuse, unless told to listen to others, what asks under a name that is not this machine's (DNS rebinding)."""
+    if not settings.insecure_listen:
+        app.add_middleware(TrustedHostMiddleware, allowed_hosts=[*LOCAL_NAMES, settings.host])
+
+
+async def serve(app: ASGIApp, host: str, port: int, work: Sequence[asyncio.Task[NoReturn]] = ()) -> None:
     """Serve until a stop signal, then finish what is under way. Raises `AddressTaken`.
 
+    `work` has the tasks without which serving would be a lie: where one ends, serving ends with its fault, and a
+    process that starts again will do it.
     There is no access log: an address names what somebody asked about. The answer's own line in the log says enough.
     """
     config = uvicorn.Config(
@@ -63,7 +76,15 @@ async def serve(app: ASGIApp, host: str, port: int) -> None:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, server.handle_exit, number, None)
-    await server.serve(sockets=[_bound(host, port)])
+    serving = asyncio.create_task(server.serve(sockets=[_bound(host, port)]), name="serve")
+    try:
+        await asyncio.wait([serving, *work], return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        server.should_exit = True
+        await serving
+    for task in work:
+        if task.done():
+            task.result()
 
 
 def _bound(host: str, port: int) -> socket.socket:

@@ -173,13 +173,17 @@ def _model(envelope: Envelope) -> tuple[type[Message], int] | Refusal:
 
 
 def _refused(code: RefusalCode, error: ValidationError, prefix: tuple[str, ...]) -> Refusal:
-    first = error.errors(include_url=False, include_context=False, include_input=False)[0]
-    kind, location = first["type"], (*prefix, *first["loc"])
-    if kind == "extra_forbidden":
+    location, message = words_of(error.errors(include_url=False, include_context=False, include_input=False)[0])
+    return Refusal(code=code, message=message, path=_path((*prefix, *location)))
+
+
+def words_of(fault: Mapping[str, Any]) -> tuple[tuple[int | str, ...], str]:
+    """Return where one of pydantic's faults is and what is wrong there, without repeating anything of the input."""
+    location = fault["loc"]
+    if fault["type"] == "extra_forbidden":
         # The name of an unknown field is input like any other.
         location = (*location[:-1], "?")
-    message = _WORDS.get(kind, first["msg"].removeprefix(_OWN_PREFIX))
-    return Refusal(code=code, message=message, path=_path(location))
+    return location, _WORDS.get(fault["type"], fault["msg"].removeprefix(_OWN_PREFIX))
 
 
 def _path(location: tuple[int | str, ...]) -> str:

@@ -81,6 +81,7 @@ async def running(directory: DataDirectory, settings: Settings, clock: Clock) ->
             desk=HttpDesk(desk, recorder, OutboxCell(store.projection, HTTP_CELL), clock),
             register=lambda: feed.register,
             images=images,
+            relays=relays,
             readiness=Readiness(store.projection.ping, lambda: feed.complete, reader.progress, clock),
             clock=clock,
         )
@@ -90,7 +91,7 @@ async def run(settings: Settings) -> None:
     """Run the look-up process until it is told to stop."""
     clock = SystemClock()
     async with running(data_directory(settings.data_dir), settings, clock) as parts:
-        await serve(application(parts, settings), settings.host, settings.lookup_port)
+        await serve(application(parts, settings), settings.host, settings.lookup_port, parts.relays)
 
 
 def _connected(stack: AsyncExitStack, directory: DataDirectory, settings: Settings, clock: Clock) -> Store:

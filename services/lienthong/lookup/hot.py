@@ -3,13 +3,14 @@
 from collections.abc import Iterable
 from typing import Any, Final
 
+import structlog
 from pydantic import TypeAdapter, ValidationError
 from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from lienthong.adapters.native import question_from
-from lienthong.adapters.problems import Problem, invalid_request
+from lienthong.adapters.problems import Problem, invalid_request, unforeseen
 from lienthong.domain.answer import Outcome
 from lienthong.lookup.answering import HttpAnswer, HttpDesk
 from lienthong.runtime.clock import Clock
@@ -20,6 +21,7 @@ PATH: Final = "/v1/eligibility"
 #: When a desk should ask again after `cannot_tell`, in seconds: a store that restarts is back by then.
 RETRY_AFTER_S: Final = 5
 
+_log = structlog.stdlib.get_logger("lienthong.lookup")
 _QUESTION: Final = TypeAdapter(Question)
 _HEADERS: Final = ((b"content-type", b"application/json"), (b"cache-control", b"no-store"))
 
@@ -40,7 +42,12 @@ class EligibilityEndpoint:
         except Problem as problem:
             await problem.response()(scope, receive, send)
             return
-        answer = await self._desk.answer(question_from(message, self._clock.now()), body)
+        try:
+            answer = await self._desk.answer(question_from(message, self._clock.now()), body)
+        except Exception as fault:  # noqa: BLE001 -- whatever it is, a desk must not read it as a denial
+            _log.error("answer_failed", exc_info=fault)
+            await unforeseen().response()(scope, receive, send)
+            return
         await send({"type": "http.response.start", "status": _status(answer), "headers": _headers(answer)})
         await send({"type": "http.response.body", "body": answer.body})
 
@@ -166,6 +173,7 @@ def documentation() -> dict[str, Any]:
                 "413": {"description": "the question is too long", "content": _PROBLEM},
                 "415": {"description": "the body is not said to be JSON", "content": _PROBLEM},
                 "422": INVALID,
+                "500": {"description": "a fault on our side: admit, and ask again", "content": _PROBLEM},
                 "503": {
                     "description": "the store is away: the decision `cannot_tell`; admit, and ask again",
                     "headers": {"Retry-After": {"schema": {"type": "integer"}}},

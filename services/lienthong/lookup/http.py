@@ -1,21 +1,19 @@
 """Puts the HTTP application of the look-up service together: the hot route, the others, and their documentation."""
 
-from collections.abc import Callable
+import asyncio
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
-from typing import Any, Final
+from typing import Any, Final, NoReturn
 
 from fastapi import FastAPI
-from fastapi.exceptions import RequestValidationError
 from fastapi_offline import FastAPIOffline
 from pydantic.json_schema import models_json_schema
-from starlette.middleware.trustedhost import TrustedHostMiddleware
-from starlette.requests import Request
-from starlette.responses import Response
 from starlette.types import ASGIApp
 
 from lienthong.adapters.card_images import CardImageReader
-from lienthong.adapters.problems import Problem, ProblemDetails, problem_response
+from lienthong.adapters.problems import ProblemDetails, speak_of_problems
+from lienthong.adapters.serving import LOCAL_NAMES, keep_strangers_out
 from lienthong.domain.register import Register
 from lienthong.lookup.answering import HttpDesk
 from lienthong.lookup.hot import INVALID, PATH, EligibilityEndpoint, ShortCut, documentation, eligibility_route
@@ -27,20 +25,19 @@ from lienthong.runtime.settings import Settings
 from lienthong_schemas.decisions import Decision
 from lienthong_schemas.questions import Question
 
-#: A page of another site may not reach a service on this machine under a name of its own (DNS rebinding).
-LOCAL_NAMES: Final = ["127.0.0.1", "localhost", "[::1]", "::1"]
 _REF: Final = "#/components/schemas/{model}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LookupParts:
-    """What the application answers from."""
+    """What the application answers from, and what takes its answers to the log meanwhile."""
 
     desk: HttpDesk
     register: Callable[[], Register]
     images: CardImageReader
     readiness: Readiness
     clock: Clock
+    relays: Sequence[asyncio.Task[NoReturn]]
 
 
 def application(parts: LookupParts, settings: Settings) -> ASGIApp:
@@ -61,15 +58,13 @@ def _routed(parts: LookupParts, settings: Settings, endpoint: EligibilityEndpoin
         version=version("lienthong"),
         redoc_url=None,
     )
-    app.add_exception_handler(Problem, problem_response)
-    app.add_exception_handler(RequestValidationError, _invalid_query)
+    speak_of_problems(app)
     app.include_router(image_routes(parts.desk, parts.images, parts.clock, settings.image_bytes_max))
     app.include_router(place_routes(parts.register, parts.clock))
     app.include_router(state_routes(parts.readiness, settings.monitor_port))
     app.router.routes.insert(0, eligibility_route(endpoint))
     app.openapi = _documented(app, app.openapi)  # type: ignore[method-assign]  # FastAPI's own way to extend it
-    if not settings.insecure_listen:
-        app.add_middleware(TrustedHostMiddleware, allowed_hosts=[*LOCAL_NAMES, settings.host])
+    keep_strangers_out(app, settings)
     return app
 
 
@@ -94,18 +89,3 @@ def _documented(app: FastAPI, generate: Callable[[], dict[str, Any]]) -> Callabl
         return app.openapi_schema
 
     return openapi
-
-
-async def _invalid_query(_request: Request, error: Exception) -> Response:
-    assert isinstance(error, RequestValidationError), "registered for this alone"  # noqa: S101 -- an invariant
-    faults = tuple(
-        {"at": "/".join(str(part) for part in fault["loc"]), "wrong": str(fault["msg"])} for fault in error.errors()
-    )
-    where = ", ".join(fault["at"] for fault in faults)
-    return Problem(
-        status=422,
-        code="invalid_request",
-        vi=f"Tham số chưa đúng: {where}. Xem /docs.",
-        en=f"Parameters that cannot be used: {where}. See /docs.",
-        faults=faults,
-    ).response()

@@ -1,7 +1,7 @@
 """Keeps the relay of one outbox cell going, whatever happens to the servers."""
 
 import asyncio
-from typing import Final
+from typing import Final, NoReturn
 
 import structlog
 from redis.exceptions import RedisError
@@ -16,7 +16,7 @@ PAUSE_S: Final = 0.05
 _log = structlog.stdlib.get_logger("lienthong.relay")
 
 
-async def keep_relaying(relay: Relay) -> None:
+async def keep_relaying(relay: Relay) -> NoReturn:
     """Relay until cancelled; a server that is away is tried again with growing pauses, and nothing is skipped."""
 
     def heard(fault: BaseException, attempts: int) -> None:

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from typing import NoReturn
 
 from fastapi import FastAPI
 from fastapi_offline import FastAPIOffline
@@ -12,11 +13,11 @@ from lienthong.adapters.dead_letters import DeadLetters
 from lienthong.adapters.event_log import EventLog
 from lienthong.adapters.history import History
 from lienthong.adapters.keys import KeyStore
-from lienthong.adapters.problems import Problem, problem_response
+from lienthong.adapters.problems import speak_of_problems
 from lienthong.adapters.register_feed import RegisterFeed, followed
 from lienthong.adapters.retention import keep_letting_go
 from lienthong.adapters.sealing import Sealer
-from lienthong.adapters.serving import serve
+from lienthong.adapters.serving import keep_strangers_out, serve
 from lienthong.adapters.streams import StreamReader
 from lienthong.monitor.handlers import counting, passing_over, start_of
 from lienthong.monitor.routes import health_routes, volume_routes
@@ -32,11 +33,12 @@ NAME = "monitor"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Monitor:
-    """A running monitor: what it counts into, the register it follows, and what it reads."""
+    """A running monitor: what it counts into, the register it follows, what it reads, and what it lets go."""
 
     history: History
     feed: RegisterFeed
     reader: StreamReader
+    letting_go: asyncio.Task[NoReturn]
 
 
 @asynccontextmanager
@@ -61,15 +63,16 @@ async def running(directory: DataDirectory, settings: Settings, clock: Clock) ->
         stack.push_async_callback(reader.stop)
         letting_go = asyncio.create_task(keep_letting_go(log, sealer, clock), name="retention")
         stack.push_async_callback(end, letting_go)
-        yield Monitor(history=history, feed=feed, reader=reader)
+        yield Monitor(history=history, feed=feed, reader=reader, letting_go=letting_go)
 
 
-def application(monitor: Monitor, clock: Clock) -> FastAPI:
+def application(monitor: Monitor, settings: Settings, clock: Clock) -> FastAPI:
     """Return the HTTP application of a running monitor."""
     app = FastAPIOffline(title="Lien Thong monitor", summary="Look-up volumes; counts, never costs.", redoc_url=None)
-    app.add_exception_handler(Problem, problem_response)
+    speak_of_problems(app)
     app.include_router(volume_routes(monitor.history, lambda: monitor.feed.register, clock))
     app.include_router(health_routes(monitor.reader.progress, clock))
+    keep_strangers_out(app, settings)
     return app
 
 
@@ -77,4 +80,5 @@ async def run(settings: Settings) -> None:
     """Run the monitor until it is told to stop."""
     clock = SystemClock()
     async with running(data_directory(settings.data_dir), settings, clock) as monitor:
-        await serve(application(monitor, clock), settings.host, settings.monitor_port)
+        app = application(monitor, settings, clock)
+        await serve(app, settings.host, settings.monitor_port, (monitor.letting_go,))

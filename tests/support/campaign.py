@@ -7,7 +7,7 @@ import asyncio
 import contextlib
 import random
 import signal
-from collections.abc import Coroutine, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from typing import Any
 
 import httpx
@@ -70,7 +70,7 @@ class Campaign:
                 asking = group.create_task(self._ask())
                 working = [group.create_task(each) for each in self._publishing()]
                 for moment, kind in zip(self._moments(len(kills)), kills, strict=True):
-                    await until_so(lambda due=moment: self._has_moved(due, log, projection), _MOVES_WITHIN_S)  # type: ignore[misc]  # mypy has no type for a default
+                    await self._within(lambda due=moment: self._has_moved(due, log, projection), _MOVES_WITHIN_S)  # type: ignore[misc]  # mypy has no type for a default
                     await self._strike(kind)
                 await asyncio.wait(working)
                 await self._settled()
@@ -79,7 +79,8 @@ class Campaign:
 
     def _moments(self, kills: int) -> list[int]:
         """Return how much is to be done before each kill."""
-        total = 2 * len(self._work.cards) + 2 * len(self._work.lookups)
+        # Each card is acknowledged and projected; a look-up that is acknowledged twice is decided once.
+        total = 2 * len(self._work.cards) + len(self._work.lookups)
         return sorted(self._chance.randrange(total) for _ in range(kills))
 
     async def audit(self) -> list[Finding]:
@@ -188,18 +189,22 @@ class Campaign:
         return self._acknowledged + self._seen >= due
 
     async def _settled(self) -> None:
-        """Return when everything is projected, answered and counted; at the deadline say what is not."""
+        """Return when everything is projected, answered and counted."""
+        await self._within(self._has_settled, _SETTLES_WITHIN_S)
+
+    async def _within(self, condition: Callable[[], Awaitable[bool]], deadline_s: float) -> None:
+        """Return when the condition is true; at the deadline say what the service has not done, and what it says."""
         try:
-            await until_so(self._has_settled, _SETTLES_WITHIN_S)
+            await until_so(condition, deadline_s)
         except TimeoutError as fault:
-            raise NotSettledError(await self._service.outstanding(), self._service.accounts()) from fault
+            raise StalledError(await self._service.outstanding(), self._service.accounts()) from fault
 
     async def _has_settled(self) -> bool:
         return not await self._service.outstanding()
 
 
-class NotSettledError(Exception):
-    """The service does not come to an end of its work: what is left, and what its processes said last."""
+class StalledError(Exception):
+    """The service does not go on with its work: what is left, and what its processes said last."""
 
 
 _JSON = {"content-type": "application/json"}

@@ -8,6 +8,7 @@ import contextlib
 import random
 import signal
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from itertools import chain
 from typing import Any
 
 import httpx
@@ -18,6 +19,8 @@ from lienthong.adapters.event_log import EventLog
 from lienthong.adapters.history import History
 from lienthong.adapters.projection import Projection
 from lienthong.adapters.publishing import Publisher
+from lienthong.adapters.register_log import RegisterReader
+from lienthong.domain.facts import DIGEST_MODULUS, FactSet
 from lienthong.runtime.backoff import Backoff
 from lienthong.runtime.clock import SystemClock
 from lienthong_schemas.streams import CARDS, DECISIONS, LOOKUPS
@@ -93,7 +96,7 @@ class Campaign:
             lookups = await read_stream(log, LOOKUPS.name)
             found = [*self.findings, *lost(ledger, CARDS.name, cards), *lost(ledger, LOOKUPS.name, lookups)]
             found += await audit_cards(cards, projection)
-            found += await self._audit_undisturbed(projection)
+            found += await self._audit_undisturbed(log, projection)
             found += await audit_register(log, far, ledger)
             found += await audit_lookups(log, ledger)
             history = History.open(service.directory.history / "history.sqlite")
@@ -102,12 +105,18 @@ class Campaign:
             found += [Finding("dead letter", letter.id) for letter in await letters(log)]
         return found + await self._audit_answers()
 
-    async def _audit_undisturbed(self, projection: Projection) -> list[Finding]:
-        """Compare the digest with that of the facts as they were made, before any of them was published."""
-        facts, states = fold_cards([value for _, value in self._work.cards]), await projection.states()
-        stands = sum(state.digest for state in states) % (1 << 256), sum(state.facts for state in states)
-        same = stands == (facts.facts_digest, len(facts.winners))
-        return [] if same else [Finding("digest differs from an undisturbed one", f"{stands[1]} facts")]
+    async def _audit_undisturbed(self, log: EventLog, projection: Projection) -> list[Finding]:
+        """Compare the digests with those of the facts as they were made, before any of them was published."""
+        cards, states = fold_cards([value for _, value in self._work.cards]), await projection.states()
+        found = []
+        if sum(state.digest for state in states) % DIGEST_MODULUS != cards.facts_digest:
+            found.append(Finding("digest of the cards differs from an undisturbed one", str(len(cards.winners))))
+        facts, register = FactSet(), await RegisterReader(log).refresh()
+        for each in chain.from_iterable(self._work.batches):
+            facts.add(each)
+        if (register.state_digest, register.facts_digest) != (facts.state_digest, facts.facts_digest):
+            found.append(Finding("digests of the register differ from undisturbed ones", str(len(facts.winners))))
+        return found
 
     async def _audit_answers(self) -> list[Finding]:
         """Ask what has a known answer."""

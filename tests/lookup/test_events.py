@@ -1,5 +1,7 @@
 """Look-ups as events: each answered once, in the log, with its decision; images only sealed."""
 
+from typing import Any
+
 import orjson
 import pytest
 
@@ -10,6 +12,9 @@ from lienthong.adapters.keys import KeyStore
 from lienthong.adapters.sealed_images import sealed_presented
 from lienthong.adapters.sealing import Sealer
 from lienthong.adapters.wire import Event, Outgoing, decode, encode
+from lienthong.domain.question import Question
+from lienthong.lookup.desk import Answered, Desk
+from lienthong.lookup.handlers import ATTEMPTS_MAX
 from lienthong.runtime.clock import SystemClock
 from lienthong_schemas.lookups import LookupAnswered
 from lienthong_schemas.streams import ANSWERS, CARD_IMAGES, DEAD_LETTERS, DECISIONS, LOOKUPS, Stream
@@ -105,6 +110,30 @@ async def test_an_unreadable_look_up_is_set_aside_and_the_next_one_answered(fill
     await until_so(answered)
     (letter,) = await entries(filled, DEAD_LETTERS)
     assert orjson.loads(letter.value)["data"]["reason"]["code"] == "not_json"
+
+
+async def test_a_look_up_that_nobody_can_answer_is_set_aside_and_the_next_one_answered(
+    filled: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answer = Desk.answer
+
+    async def broken(desk: Desk, question: Question, *rest: Any) -> Answered:
+        if question.clerk_id == "NV13":
+            raise RuntimeError(TRUC_BACH)
+        return await answer(desk, question, *rest)
+
+    monkeypatch.setattr(Desk, "answer", broken)
+    good: dict[str, object] = {"kind": "insurance_number", "number": TRUC_BACH}
+    bad = requested("bad", good).replace(DESK["clerk_id"].encode(), b"NV13")
+    await ask(filled, LOOKUPS, bad, requested("good", good))
+
+    async def answered() -> bool:
+        return "good" in await answers(filled)
+
+    await until_so(answered)
+    (letter,) = await entries(filled, DEAD_LETTERS)
+    data = orjson.loads(letter.value)["data"]
+    assert (data["reason"]["code"], data["attempts"]) == ("unanswerable", ATTEMPTS_MAX)
 
 
 async def test_a_sealed_image_is_read_and_never_written_in_the_clear(filled: Service) -> None:

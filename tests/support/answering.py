@@ -97,7 +97,7 @@ async def answering(log: EventLog, cell: OutboxCell, relay: Relay, keys: KeyStor
     """Begin as a new process does."""
     clock = SetClock()
 
-    async def aside(batch: Batch, at: int, _refusal: Refusal) -> None:
+    async def aside(batch: Batch, at: int, refusal: Refusal, attempts: int = 1) -> None:  # noqa: ARG001 -- as called
         running.set_aside.append(batch.entries[at].offset)
 
     intake = Intake(set_aside=aside, images=NoImages(), answered=lambda: answered_in(log), clock=clock)

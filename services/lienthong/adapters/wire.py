@@ -44,6 +44,7 @@ class RefusalCode(StrEnum):
     INVALID_ENVELOPE = "invalid_envelope"
     INVALID_DATA = "invalid_data"
     WRONG_SUBJECT = "wrong_subject"
+    UNANSWERABLE = "unanswerable"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -15,9 +15,9 @@ from lienthong.adapters.event_log import EventLog, Trimmed, entries_per_read
 from lienthong.adapters.native import encode_decision, question_from
 from lienthong.adapters.outbox import Message, OutboxCell, PositionMoved, SourceMove
 from lienthong.adapters.streams import Batch, Fault, Follower
-from lienthong.adapters.wire import Event, Refusal, decode
+from lienthong.adapters.wire import Event, Refusal, RefusalCode, decode
 from lienthong.domain.answer import StoreFault
-from lienthong.domain.question import Presentation
+from lienthong.domain.question import Presentation, Question
 from lienthong.lookup import ids
 from lienthong.lookup.desk import Answered, Desk
 from lienthong.lookup.record import Recorder, channel_of
@@ -27,11 +27,22 @@ from lienthong_schemas.lookups import LookupRequested
 from lienthong_schemas.questions import CardImagePresented
 from lienthong_schemas.streams import ANSWERS, BY_NAME
 
-#: Sets aside one entry that cannot be answered: its batch, its index in the batch, and why.
-SetAside = Callable[[Batch, int, Refusal], Awaitable[None]]
+#: How often an answer that fails for no known reason is tried before its look-up is set aside.
+ATTEMPTS_MAX = 5
+
+_PASSING = (RedisError, OSError, TimeoutError)
+_UNANSWERABLE = Refusal(code=RefusalCode.UNANSWERABLE, message="could not be answered, for a fault on our side")
 
 _log = structlog.stdlib.get_logger("lienthong.lookup")
 _answers = FrequentLog("lienthong.lookup")
+
+
+class SetAside(Protocol):
+    """Sets aside one entry that cannot be answered: its batch, its index there, why, and after how many tries."""
+
+    async def __call__(self, batch: Batch, at: int, refusal: Refusal, attempts: int = 1) -> None:
+        """Return once it is on disk."""
+        ...
 
 
 class StoreAway(Exception):
@@ -68,6 +79,8 @@ class EventDesk:
         self._cell = cell
         self._intake = intake
         self._answered: frozenset[str] = frozenset()
+        # How often answering the entry at an offset failed for no known reason, since a batch was last stored.
+        self._failed: dict[int, int] = {}
         self._follower: Follower | None = None
 
     def follow(self, follower: Follower) -> None:
@@ -109,6 +122,7 @@ class EventDesk:
                 self._answered = await self._intake.answered()
             if self._follower is not None:
                 self._follower.seek(moved.stored)
+        self._failed.clear()
 
     async def pass_over(self, fault: Fault) -> None:
         """Go on after look-ups that were let go before they were answered: nobody has them any more.
@@ -147,11 +161,26 @@ class EventDesk:
         decision_id = ids.derived(event.envelope.id, event.envelope.source, asked_at)
         if decision_id in self._answered:
             return None
-        question = question_from(asked.question, asked_at, image=image)
+        try:
+            question = question_from(asked.question, asked_at, image=image)
+            return decision_id, await self._decided(batch, event, question, decision_id)
+        except (StoreAway, *_PASSING):
+            raise
+        except Exception as fault:
+            # One question must not keep all that come after it from their answers.
+            offset = batch.entries[at].offset
+            attempts = self._failed[offset] = self._failed.get(offset, 0) + 1
+            if attempts < ATTEMPTS_MAX:
+                raise
+            _log.error("lookup_unanswerable", stream=batch.stream, partition=batch.partition, exc_info=fault)
+            await self._intake.set_aside(batch, at, _UNANSWERABLE, attempts)
+            return None
+
+    async def _decided(self, batch: Batch, event: Event, question: Question, decision_id: str) -> list[Message]:
         given = await self._desk.answer(question, decision_id, self._intake.clock.now())
         if isinstance(given.finding, StoreFault):
             raise StoreAway
-        return decision_id, self._messages(batch, event, given)
+        return self._messages(batch, event, given)
 
     def _messages(self, batch: Batch, event: Event, given: Answered) -> list[Message]:
         body = encode_decision(given.decision)

@@ -96,6 +96,8 @@ def test_number_name_and_birth_date_are_read_from_standard_input(service: Canned
         "presented": {"kind": "insurance_number", "number": NUMBER},
         "holder": {"name": "Nguyễn Thị Mẫu", "birth": "1962"},
     }
+    check(service, *ASKER, given=f"{NUMBER}\n\n17/05/1962\n")
+    assert sent(service)["holder"] == {"name": None, "birth": "1962-05-17"}
     check(service, *ASKER, given="0000012345|4e67|$\n")
     assert sent(service)["presented"] == {"kind": "card_qr", "text": "0000012345|4e67|$"}
     check(service, *ASKER, "--no-card", "child")

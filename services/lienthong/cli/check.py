@@ -12,6 +12,7 @@ from lienthong.cli import verdict
 from lienthong.cli.console import FAULT, OTHER, YES, fail, print_json
 from lienthong.cli.http import fail_refused, http_client, json_of, request
 from lienthong.cli.options import LOOKUP_URL, AsJson
+from lienthong.domain.births import parse_birth
 
 app = typer.Typer(add_completion=False, rich_markup_mode="markdown")
 
@@ -81,7 +82,8 @@ def _presented() -> dict[str, Any]:
     if not text:
         fail("There is no number on standard input.", "Write it on the first line, or the text of the QR code.")
     kind = {"kind": "card_qr", "text": text} if _QR_SEPARATOR in text else {"kind": "insurance_number", "number": text}
-    holder = {"name": name or None, "birth": birth or None} if name or birth else None
+    # A card prints 17/05/1962; what cannot be read goes to the service as it was typed, which says what is wrong.
+    holder = {"name": name or None, "birth": parse_birth(birth) or birth or None} if name or birth else None
     return {"presented": kind, "holder": holder}
 
 
@@ -94,7 +96,7 @@ def _prompted() -> tuple[str, str, str]:
     text = typer.prompt("Number or QR text · Số thẻ, số căn cước hoặc mã QR", default="", show_default=False, err=True)
     name = typer.prompt("Name, Enter if unknown · Họ tên", default="", show_default=False, err=True)
     birth = typer.prompt(
-        "Birth date YYYY-MM-DD, Enter if unknown · Ngày sinh", default="", show_default=False, err=True
+        "Birth date DD/MM/YYYY or a year, Enter if unknown · Ngày sinh", default="", show_default=False, err=True
     )
     return text.strip(), name.strip(), birth.strip()
 

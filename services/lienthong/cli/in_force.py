@@ -26,12 +26,11 @@ async def register_in_force(mirror: RegisterMirror, position: int, since: dateti
     Look-ups fold what the mirror has as soon as it has it. The caller has folded the same batch meanwhile, by reading
     it back from the log, so its own time stands for theirs.
     """
-    try:
-        async with asyncio.timeout(REGISTER_WAIT_S):
-            while int((await mirror.stands()).last.rpartition("-")[2]) < position:  # noqa: ASYNC110  # a server is asked
-                await asyncio.sleep(_REGISTER_POLL_S)
-    except TimeoutError:
-        return None
+    deadline = time.monotonic() + REGISTER_WAIT_S
+    while int((await mirror.stands()).last.rpartition("-")[2]) < position:
+        if time.monotonic() > deadline:
+            return None
+        await asyncio.sleep(_REGISTER_POLL_S)
     return max(0.0, (clock.now() - since).total_seconds())
 
 

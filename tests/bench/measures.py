@@ -54,12 +54,14 @@ class Report:
 
     def show(self, console: Console) -> None:
         """Print the table."""
-        table = Table(title=self.title, title_justify="left", caption_justify="left", caption="\n".join(self.notes))
+        table = Table()
         for at, column in enumerate(self.columns):
             table.add_column(column, justify="left" if at == 0 else "right")
         for row in self.rows:
             table.add_row(*row)
-        console.print(table)
+        console.print(f"\n[bold]{self.title}[/]", table)
+        for note in self.notes:
+            console.print(f"[dim]{note}[/]")
 
 
 def ratios(values: Sequence[float], beside: Sequence[float]) -> Spread:

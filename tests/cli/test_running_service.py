@@ -166,6 +166,7 @@ async def test_look_ups_sent_as_events_are_counted_once(running: Running) -> Non
             pass
     by_outcome = (await running.call("volumes", "--by", "outcome", *url)).json
     assert by_outcome["lookups"] == before + 60
+    assert (await running.status()).json["lookups"] == {"waiting": 0}
 
 
 async def test_what_cannot_be_read_is_listed_shown_and_replayed(running: Running) -> None:

@@ -8,6 +8,7 @@ import typer
 
 from lienthong.adapters.dead_letters import letters
 from lienthong.adapters.history import History
+from lienthong.adapters.outbox import OutboxCell
 from lienthong.adapters.publishing import Publisher
 from lienthong.adapters.register_mirror import RegisterMirror
 from lienthong.cli.console import OTHER, YES, out, plain, print_json, say, table_of
@@ -19,7 +20,7 @@ from lienthong.runtime.datadir import DataDirectory
 from lienthong.runtime.processes import ProcessIdentity, alive
 from lienthong.runtime.settings import Settings
 from lienthong.runtime.supervisor import SERVERS
-from lienthong_schemas.streams import CARDS, DECISIONS, REGISTER, STREAMS
+from lienthong_schemas.streams import CARD_IMAGES, CARDS, DECISIONS, LOOKUPS, REGISTER, STREAMS
 
 app = typer.Typer(add_completion=False, rich_markup_mode="markdown")
 
@@ -57,12 +58,13 @@ async def _read(settings: Settings) -> dict[str, Any]:
             "register": _register(register),
             "cards": await _cards(service) if projection_answers else None,
             "register_mirror": await _mirror(service, register) if projection_answers else None,
+            "lookups": await _lookups(service) if projection_answers else None,
             "decisions": await asyncio.to_thread(_decisions, service.directory),
             "dead_letters": len(await letters(service.log)),
         }
-    cards, mirror = found["cards"], found["register_mirror"]
+    cards, mirror, lookups = found["cards"], found["register_mirror"], found["lookups"]
     sound = cards is not None and cards["complete"] and not cards["lag"] and mirror["lag_batches"] == 0
-    return found | {"sound": bool(sound)}
+    return found | {"sound": bool(sound and lookups["waiting"] == 0)}
 
 
 def _processes(directory: DataDirectory) -> dict[str, int | None]:
@@ -102,6 +104,16 @@ async def _cards(service: Service) -> dict[str, Any]:
     }
 
 
+async def _lookups(service: Service) -> dict[str, int]:
+    """Return how many look-ups came as events and are not answered yet."""
+    waiting = 0
+    for stream in (LOOKUPS.name, CARD_IMAGES.name):
+        for partition, bounds in (await service.log.bounds(stream)).items():
+            cell = OutboxCell(service.projection_client, f"{stream}-{partition}")
+            waiting += max(0, bounds.end - max(bounds.first, await cell.source_position() or 0))
+    return {"waiting": waiting}
+
+
 async def _mirror(service: Service, register: Register) -> dict[str, Any]:
     stands = await RegisterMirror(service.projection_client).stands()
     return {
@@ -138,6 +150,8 @@ def _show(found: dict[str, Any]) -> None:
     counted = 0 if decisions is None else decisions["counted"]
     ends = found["log_ends"]
     table.add_row("decisions · lượt trả lời", f"{ends[DECISIONS.name]:,}, {counted:,} counted · đã đếm")
+    if found["lookups"] is not None:
+        table.add_row("look-ups by event · tra cứu qua sự kiện", f"{found['lookups']['waiting']:,} waiting · đang chờ")
     letters_colour = "yellow" if found["dead_letters"] else "green"
     table.add_row("dead letters · bản ghi lỗi", f"[{letters_colour}]{found['dead_letters']:,}[/]")
     table.add_row("register · sổ đăng ký", f"{register['facts']:,} facts, position {register['position']:,}")

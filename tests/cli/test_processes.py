@@ -37,6 +37,31 @@ async def test_a_process_whose_servers_are_away_ends_so_that_it_is_started_again
     assert called.err.splitlines()[-1].endswith("(ConnectionError).")
 
 
+BROKEN = """
+import sys
+from lienthong.monitor import app
+from lienthong.cli.app import main
+async def run(_settings):
+    raise RuntimeError("0000012345 Nguyễn Thị Mẫu")
+app.run = run
+sys.argv = ["lienthong", "monitor"]
+main()
+"""
+
+
+async def test_a_process_that_ends_with_an_unforeseen_fault_writes_nothing_that_it_says(tmp_path: Path) -> None:
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-c", BROKEN),
+        env={**os.environ, "LIENTHONG_DATA_DIR": str(tmp_path)},
+        stderr=asyncio.subprocess.PIPE,
+    )
+    _, written = await process.communicate()
+    assert process.returncode == 1
+    assert b"RuntimeError" in written
+    assert b"0000012345" not in written
+    assert "Mẫu".encode() not in written
+
+
 async def test_a_layout_of_another_release_is_refused(tmp_path: Path) -> None:
     (tmp_path / "VERSION").write_text("99", encoding="utf-8")
     called = await program("projector", settings={"LIENTHONG_DATA_DIR": str(tmp_path)})

@@ -6,6 +6,7 @@ from collections.abc import Callable, Coroutine
 from importlib import import_module
 from typing import Any
 
+import structlog
 import typer
 import uvloop
 from redis.exceptions import RedisError
@@ -67,4 +68,7 @@ def _run(name: str, settings: Settings) -> None:
         fail(str(fault))
     except (RedisError, OSError, sqlite3.Error) as fault:
         warn(f"The {name} process ends: a server or a file is away ({type(fault).__name__}).")
+        sys.exit(_AGAIN)
+    except Exception as fault:  # noqa: BLE001 -- what a traceback would print of it may be a person
+        structlog.stdlib.get_logger("lienthong").critical("process_ends", process=name, exc_info=fault)
         sys.exit(_AGAIN)

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from lienthong.adapters.coalescing import BATCH_MAX, Coalescer
+from lienthong.adapters.coalescing import BATCH_MAX, Coalescer, Patience
 from tests.support.waiting import until
 
 TIMEOUT_S = 5.0
@@ -80,3 +80,17 @@ async def test_a_round_trip_that_takes_too_long_is_given_up_and_the_next_one_goe
         await coalescer.ask(1)
     server.open.set()
     assert await coalescer.ask(2) == 4
+
+
+async def test_whoever_waits_too_long_is_told_and_nobody_before_their_time() -> None:
+    loop = asyncio.get_running_loop()
+    patience = Patience(0.05)
+    for _ in range(2):
+        futures: list[asyncio.Future[None]] = [loop.create_future() for _ in range(3)]
+        began = loop.time()
+        for future in futures:
+            patience.watch(future)
+        futures[1].set_result(None)
+        results = await asyncio.gather(*futures, return_exceptions=True)
+        assert [type(result) for result in results] == [TimeoutError, type(None), TimeoutError]
+        assert loop.time() - began >= 0.05

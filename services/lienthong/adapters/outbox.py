@@ -15,12 +15,15 @@ from typing import Any
 from redis.asyncio import Redis
 from redis.exceptions import ResponseError
 
+from lienthong.adapters.coalescing import Patience
 from lienthong.adapters.event_log import EventLog
 
 #: Entries a cell may hold before appends are refused: an hour of a busy desk's look-ups (about 250 a second).
 CELL_ENTRIES_MAX = 1_000_000
 #: How long a question that came by an event is known again: as long as its stream keeps it, and some hours more.
 REMEMBERED_S = 8 * 86_400
+#: How long a decision may take to be on disk before its answer is `cannot_tell`.
+APPEND_TIMEOUT_S = 0.3
 #: Entries relayed in one round trip: about a megabyte.
 RELAY_BATCH = 500
 #: How long the relay waits for a new entry before it looks again, in milliseconds.
@@ -91,21 +94,31 @@ async def load_outbox_functions(redis: Redis) -> None:
 class OutboxCell:
     """The writing side of one cell; appends that arrive together leave in one call."""
 
-    def __init__(self, redis: Redis, cell: str, *, entries_max: int = CELL_ENTRIES_MAX) -> None:
+    def __init__(
+        self,
+        redis: Redis,
+        cell: str,
+        *,
+        entries_max: int = CELL_ENTRIES_MAX,
+        append_timeout_s: float = APPEND_TIMEOUT_S,
+    ) -> None:
         self._redis = redis
         self._cell = cell
         self._entries_max = entries_max
         self._floor = _UNKNOWN
         self._waiting: list[tuple[list[bytes | str], asyncio.Future[None]]] = []
         self._flushing: asyncio.Task[None] | None = None
+        self._patience = Patience(append_timeout_s)
 
     async def append(self, messages: Sequence[Message]) -> None:
         """Store one entry with the messages; returns once the server has it on disk.
 
-        Raises `OutboxFull` and the client's connection errors: then nothing is known to be stored.
+        Raises `OutboxFull`, the client's connection errors, and TimeoutError where it takes too long: then nothing is
+        known to be stored.
         """
         future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._waiting.append((_fields(messages), future))
+        self._patience.watch(future)
         if self._flushing is None:
             self._flushing = asyncio.create_task(self._flush())
         await future
@@ -124,9 +137,11 @@ class OutboxCell:
 
     async def _flush(self) -> None:
         while self._waiting:
-            taken, self._waiting = self._waiting, []
+            # Who has stopped waiting was told that nothing is stored.
+            taken, self._waiting = [each for each in self._waiting if not each[1].done()], []
             try:
-                await self._call([fields for fields, _ in taken], None)
+                if taken:
+                    await self._call([fields for fields, _ in taken], None)
             except Exception as error:  # noqa: BLE001 - each waiting caller gets the fault, none is lost
                 for _, future in taken:
                     if not future.done():

@@ -5,7 +5,7 @@ import signal
 import socket
 from collections.abc import Generator, Sequence
 from contextlib import contextmanager
-from typing import Final, NoReturn
+from typing import Any, Final
 
 import uvicorn
 from starlette.applications import Starlette
@@ -53,7 +53,7 @@ def keep_strangers_out(app: Starlette, settings: Settings) -> None:
         app.add_middleware(TrustedHostMiddleware, allowed_hosts=[*LOCAL_NAMES, settings.host])
 
 
-async def serve(app: ASGIApp, host: str, port: int, work: Sequence[asyncio.Task[NoReturn]] = ()) -> None:
+async def serve(app: ASGIApp, host: str, port: int, work: Sequence[asyncio.Task[Any]] = ()) -> None:
     """Serve until a stop signal, then finish what is under way. Raises `AddressTaken`.
 
     `work` has the tasks without which serving would be a lie: where one ends, serving ends with its fault, and a
@@ -70,6 +70,8 @@ async def serve(app: ASGIApp, host: str, port: int, work: Sequence[asyncio.Task[
         log_config=None,
         timeout_graceful_shutdown=GRACE_S,
         server_header=False,
+        # Nothing stands before it that could say who asks, and what does not ask is not believed.
+        proxy_headers=False,
     )
     server = _Server(config)
     settle()

@@ -1,6 +1,5 @@
 """Answers a question that came over HTTP: decided, recorded, and only then written out."""
 
-import asyncio
 import time
 from dataclasses import dataclass
 
@@ -11,7 +10,7 @@ from lienthong.adapters.outbox import OutboxCell, OutboxFull
 from lienthong.domain.answer import Outcome, StoreFault
 from lienthong.domain.question import Question
 from lienthong.lookup import ids
-from lienthong.lookup.desk import RECORD_DEADLINE_S, STORE_FAULTS, Answered, Desk, store_away
+from lienthong.lookup.desk import STORE_FAULTS, Answered, Desk, store_away
 from lienthong.lookup.record import Recorder, channel_of
 from lienthong.runtime.clock import Clock
 from lienthong.runtime.logging import FrequentLog
@@ -69,8 +68,7 @@ class HttpDesk:
         try:
             # Sealing reads or makes a key where a day begins, and the file of the keys may be away like any store.
             message = self._recorder.decided(given, asked, body)
-            async with asyncio.timeout(RECORD_DEADLINE_S):
-                await self._cell.append([message])
+            await self._cell.append([message])
         except (*STORE_FAULTS, OutboxFull) as fault:
             _log.error("decision_not_recorded", decision_id=given.decision.decision_id, fault=type(fault).__name__)
             return False

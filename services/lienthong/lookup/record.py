@@ -5,6 +5,7 @@ import zlib
 from importlib.metadata import version
 from typing import Any, Final
 
+import msgspec
 import orjson
 
 from lienthong.adapters.outbox import Message
@@ -25,6 +26,9 @@ DEFLATED: Final = b"\x01"
 #: Sealed plaintext above this is deflated, so that the event stays within its limit: most answers are 3 kB.
 _PLAIN_BYTES_MAX: Final = 16_384
 
+# Half of orjson's time for dataclasses.
+_encoder = msgspec.json.Encoder()
+
 
 class Recorder:
     """Writes the events of an answer."""
@@ -37,9 +41,7 @@ class Recorder:
         decision, verdict = given.decision, given.verdict
         subject = self._pseudonym(given)
         cards = given.finding.cards if isinstance(given.finding, Found) else ()
-        plaintext = orjson.dumps(
-            {"question": orjson.Fragment(asked), "answer": orjson.Fragment(answer), "cards": cards}
-        )
+        plaintext = b'{"question":%b,"answer":%b,"cards":%b}' % (asked, answer, _encoder.encode(cards))
         if len(plaintext) > _PLAIN_BYTES_MAX:
             plaintext = DEFLATED + zlib.compress(plaintext)
         sealed = self._sealer.seal(DECISIONS.name, plaintext, decision.decided_at)

@@ -71,6 +71,12 @@ class RegisterFeed:
         """Begin to follow, in a task of the running loop."""
         self._task = asyncio.create_task(self._run(), name="follow-register")
 
+    @property
+    def following(self) -> asyncio.Task[None]:
+        """The task that follows, which ends by a fault alone."""
+        assert self._task is not None, "a feed is followed once it is started"  # noqa: S101 -- an invariant
+        return self._task
+
     async def stop(self) -> None:
         """Stop following; the register stays what it is."""
         if self._task is not None:

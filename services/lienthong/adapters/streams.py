@@ -97,10 +97,11 @@ class StreamReader:
         """How far each partition has been handled."""
         return [follower.progress for follower, _ in self._starts]
 
-    def start(self) -> None:
-        """Begin to follow, in a task of the running loop."""
+    def start(self) -> asyncio.Task[None]:
+        """Begin to follow, in a task of the running loop, which is returned and ends by a fault alone."""
         self._task = asyncio.create_task(self._run(), name="follow-streams")
         self._task.add_done_callback(_tell_of_end)
+        return self._task
 
     async def stop(self) -> None:
         """Stop reading; a batch under way is finished within STOP_TIMEOUT_S or read again at the next start."""

@@ -73,7 +73,7 @@ async def running(directory: DataDirectory, settings: Settings, clock: Clock) ->
                 follower = reader.subscribe(stream, partition, events.handle, events.start)
                 events.follow(follower)
                 desks[follower] = events
-        reader.start()
+        reading = reader.start()
         stack.push_async_callback(reader.stop)
         relays = [asyncio.create_task(keep_relaying(Relay(store.projection, store.log, cell))) for cell in cells]
         stack.push_async_callback(end, *relays)
@@ -81,7 +81,7 @@ async def running(directory: DataDirectory, settings: Settings, clock: Clock) ->
             desk=HttpDesk(desk, recorder, OutboxCell(store.projection, HTTP_CELL), clock),
             register=lambda: feed.register,
             images=images,
-            relays=relays,
+            work=[*relays, reading, feed.following],
             readiness=Readiness(store.projection.ping, lambda: feed.complete, reader.progress, clock),
             clock=clock,
         )
@@ -91,7 +91,7 @@ async def run(settings: Settings) -> None:
     """Run the look-up process until it is told to stop."""
     clock = SystemClock()
     async with running(data_directory(settings.data_dir), settings, clock) as parts:
-        await serve(application(parts, settings), settings.host, settings.lookup_port, parts.relays)
+        await serve(application(parts, settings), settings.host, settings.lookup_port, parts.work)
 
 
 def _connected(stack: AsyncExitStack, directory: DataDirectory, settings: Settings, clock: Clock) -> Store:

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
-from typing import Any, Final, NoReturn
+from typing import Any, Final
 
 from fastapi import FastAPI
 from fastapi_offline import FastAPIOffline
@@ -37,7 +37,7 @@ class LookupParts:
     images: CardImageReader
     readiness: Readiness
     clock: Clock
-    relays: Sequence[asyncio.Task[NoReturn]]
+    work: Sequence[asyncio.Task[Any]]
 
 
 def application(parts: LookupParts, settings: Settings) -> ASGIApp:

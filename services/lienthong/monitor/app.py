@@ -1,10 +1,10 @@
 """Puts the monitor together: the counts of decisions, what must be let go in time, and the HTTP routes."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
-from typing import NoReturn
+from typing import Any
 
 from fastapi import FastAPI
 from fastapi_offline import FastAPIOffline
@@ -33,12 +33,12 @@ NAME = "monitor"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Monitor:
-    """A running monitor: what it counts into, the register it follows, what it reads, and what it lets go."""
+    """A running monitor: what it counts into, the register it follows, what it reads, and the tasks that do it all."""
 
     history: History
     feed: RegisterFeed
     reader: StreamReader
-    letting_go: asyncio.Task[NoReturn]
+    work: Sequence[asyncio.Task[Any]]
 
 
 @asynccontextmanager
@@ -59,11 +59,11 @@ async def running(directory: DataDirectory, settings: Settings, clock: Clock) ->
         handle = counting(history, letters.set_aside)
         for partition in range(log.partitions(DECISIONS.name)):
             reader.subscribe(DECISIONS.name, partition, handle, start_of(history, partition))
-        reader.start()
+        reading = reader.start()
         stack.push_async_callback(reader.stop)
         letting_go = asyncio.create_task(keep_letting_go(log, sealer, clock), name="retention")
         stack.push_async_callback(end, letting_go)
-        yield Monitor(history=history, feed=feed, reader=reader, letting_go=letting_go)
+        yield Monitor(history=history, feed=feed, reader=reader, work=[letting_go, reading, feed.following])
 
 
 def application(monitor: Monitor, settings: Settings, clock: Clock) -> FastAPI:
@@ -81,4 +81,4 @@ async def run(settings: Settings) -> None:
     clock = SystemClock()
     async with running(data_directory(settings.data_dir), settings, clock) as monitor:
         app = application(monitor, settings, clock)
-        await serve(app, settings.host, settings.monitor_port, (monitor.letting_go,))
+        await serve(app, settings.host, settings.monitor_port, monitor.work)

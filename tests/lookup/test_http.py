@@ -196,8 +196,9 @@ async def test_places_are_resolved_as_on_the_command_line(service: Service) -> N
     assert found["candidates"][0]["name"] == "Phường Ba Đình"
     unknown = (await service.http.get("/v1/facilities/99Z99")).json()
     assert unknown["state"] == "unknown"
-    refused = await service.http.get("/v1/units/commune/not a code")
-    assert refused.status_code == httpx.codes.UNPROCESSABLE_ENTITY
+    for path in ("/v1/units/commune/not a code", "/v1/units/commune/00004?on=0", "/v1/facilities/01C51?on=1/7/2025"):
+        refused = await service.http.get(path)
+        assert refused.status_code == httpx.codes.UNPROCESSABLE_ENTITY
 
 
 async def test_the_documentation_describes_every_route(service: Service) -> None:  # noqa: F811 -- as above

@@ -130,6 +130,13 @@ async def test_volumes_equal_a_recount_of_the_decisions(service: Service) -> Non
 
 
 async def test_places_are_not_mixed_and_dates_are_checked(service: Service) -> None:  # noqa: F811 -- as above
-    for query in ("facility=01A01&commune=00001", "by=minute&facility=01A01", "by=commune&facility=1", "from=1", "x=1"):
+    for query in (
+        "facility=01A01&commune=00001",
+        "by=minute&facility=01A01",
+        "by=commune&facility=1",
+        "from=1",
+        "on=0",
+        "x=1",
+    ):
         response = await service.monitor_http.get(f"/v1/volumes?{query}")
         assert response.status_code == httpx.codes.UNPROCESSABLE_ENTITY, query

@@ -1,13 +1,13 @@
 """What the look-up service answers over HTTP beside the hot route: places through time, and its own state."""
 
 from collections.abc import Callable
-from datetime import date
 from typing import Annotated, Any
 
 import orjson
 from fastapi import APIRouter, Path, Query, Request
 from fastapi.responses import JSONResponse, RedirectResponse, Response
 
+from lienthong.adapters.queries import IsoDay
 from lienthong.domain.facility import facility_reference
 from lienthong.domain.register import Register
 from lienthong.domain.succession import Reference, Resolution
@@ -15,7 +15,7 @@ from lienthong.lookup.readiness import Readiness
 from lienthong.runtime.clock import Clock, vietnam_today
 
 Code = Annotated[str, Path(pattern=r"^[A-Za-z0-9._-]{1,16}$", description="text, leading zeros count")]
-Day = Annotated[date | None, Query(description="a day as YYYY-MM-DD, in Vietnam")]
+Day = Annotated[IsoDay | None, Query(description="a day as YYYY-MM-DD, in Vietnam")]
 
 _RESOLUTION: dict[int | str, dict[str, Any]] = {
     200: {"description": "state, printed versions, candidates on the day, and the path between, with its documents"}

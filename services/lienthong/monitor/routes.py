@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
-from datetime import date, timedelta
+from datetime import timedelta
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query
@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from lienthong.adapters.history import History, VolumeFilter
 from lienthong.adapters.problems import Problem
+from lienthong.adapters.queries import IsoDay
 from lienthong.adapters.streams import Progress
 from lienthong.domain.register import Register
 from lienthong.monitor.volumes import By, OnePlace, PlaceLevel, VolumeQuestion, volumes
@@ -29,9 +30,9 @@ class VolumeQuery(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     by: By = Field("day", description="what to total by")
-    from_: date | None = Field(None, alias="from", description="first day, in Vietnam")
-    to: date | None = Field(None, description="last day, included")
-    on: date | None = Field(None, description="places as they are on this day; today if absent")
+    from_: IsoDay | None = Field(None, alias="from", description="first day, in Vietnam")
+    to: IsoDay | None = Field(None, description="last day, included")
+    on: IsoDay | None = Field(None, description="places as they are on this day; today if absent")
     facility: Code | None = Field(None, description="look-ups of this facility and of its predecessors")
     commune: Code | None = Field(None, description="look-ups of cards with this commune or a predecessor printed")
     province: Code | None = Field(None, description="look-ups of cards whose printed unit is in this province now")

@@ -2,6 +2,7 @@
 
 import re
 from datetime import date
+from functools import lru_cache
 
 _WRITTEN = (
     re.compile(r"(?:(?:(?P<day>[0-9]{2})/)?(?P<month>[0-9]{2})/)?(?P<year>[0-9]{4})"),
@@ -9,11 +10,18 @@ _WRITTEN = (
     re.compile(r"(?P<year>[0-9]{4})-(?P<month>[0-9]{2})(?:-(?P<day>[0-9]{2}))?"),
 )
 _CENTURIES = ("18", "19", "20", "21")  # four digits alone are a year only if somebody alive can have it
+_LENGTH_MAX = len("dd/MM/yyyy")
+_DAYS_REMEMBERED = 65_536  # more than there are days of birth of anybody alive
 _UNKNOWN = ("00", None)  # some registers fill the parts that they lack with zeros
 
 
 def parse_birth(text: str) -> str | None:
     """Read `dd/MM/yyyy`, `MM/yyyy`, `yyyy`, `ddMMyyyy` or ISO 8601 into `YYYY[-MM[-DD]]`; None if it is no date."""
+    return _parsed(text) if len(text) <= _LENGTH_MAX else None
+
+
+@lru_cache(_DAYS_REMEMBERED)
+def _parsed(text: str) -> str | None:
     for shape in _WRITTEN:
         parts = shape.fullmatch(text)
         if parts is not None:

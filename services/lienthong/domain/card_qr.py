@@ -3,7 +3,6 @@
 import re
 import unicodedata
 from collections.abc import Mapping
-from dataclasses import replace
 from datetime import date
 from enum import Enum, auto
 from itertools import pairwise
@@ -102,8 +101,13 @@ def _identified(
 def _with_face(presented: NumberPresented, burst: Burst, texts: Mapping[int, _HexText]) -> NumberPresented:
     days = {index: parse_day(burst.field(index).text) for index in (_FROM, _TO, _ISSUED, _FIVE_YEARS)}
     readable = all(day is not None or burst.field(index).absent for index, day in days.items())
-    return replace(
-        presented,
+    return NumberPresented(
+        kind=presented.kind,
+        number=presented.number,
+        printed=presented.printed,
+        group=presented.group,
+        benefit_level=presented.benefit_level,
+        identity=presented.identity,
         printed_place=parse_facility_on_card(burst.field(_FACILITY).text),
         warnings=presented.warnings if readable else (*presented.warnings, WarningCode.QR_DATES_UNREADABLE),
         face=_face(burst, texts, days) if readable else None,
@@ -161,7 +165,9 @@ def _shape_fault(burst: Burst) -> Fault | None:
 def _second_burst(burst: Burst) -> Fault | None:
     """Find a burst that was cut and begun again: a facility where none stands, or a name before a second birth."""
     for index, field in enumerate(burst.fields):
-        if index != _FACILITY and len(field.text) <= FIELD_LENGTH_SHORT and _FACILITY_SHAPE.fullmatch(field.text):
+        if "-" not in field.text or index == _FACILITY or len(field.text) > FIELD_LENGTH_SHORT:
+            continue
+        if _FACILITY_SHAPE.fullmatch(field.text):
             return Fault(code=FaultCode.SCANNED_TWICE, position=field.position)
     for name, birth in zip(burst.fields[_BIRTH:], burst.fields[_SEX:], strict=False):
         if len(name.text) > FIELD_LENGTH_SHORT and "/" in birth.text:

@@ -20,6 +20,9 @@ _MASK_TAIL_LENGTH = 4  # characters left readable, enough to find the card in on
 _DIGITS = frozenset(string.digits)
 _LETTERS = frozenset(string.ascii_uppercase)
 _SEPARATORS = frozenset(" \t\r\n\0\u00a0\u200b\u200c\u200d\ufeff.-")
+# What needs no look at each character: no separators, no small letters; two letters at most, then digits alone.
+_PLAIN = re.compile(r"[0-9A-Z]+")
+_FAULTLESS = re.compile(r"(?:[A-Z]{2})?[0-9]+")
 _CODE = re.compile(rf"[A-Za-z0-9._-]{{1,{CODE_LENGTH_MAX}}}")
 _CARD_FACE_FACILITY = re.compile(r"([0-9]{2})\s*-?\s*([0-9A-Za-z]{3})")
 
@@ -78,6 +81,8 @@ class Compact:
 
 def compact(text: str) -> Compact:
     """Drop the separators that people type and scanners add, and raise ASCII letters to upper case."""
+    if _PLAIN.fullmatch(text):
+        return Compact(text=text, positions=tuple(range(len(text))))
     kept = [(place, character) for place, character in enumerate(text) if character not in _SEPARATORS]
     return Compact(
         text="".join(character.upper() if character.isascii() else character for _, character in kept),
@@ -196,6 +201,8 @@ def _number_fault(compacted: Compact) -> Fault | None:
     """Find the first character that no card number or citizen ID has in its place; the length is not judged."""
     if not compacted.text:
         return Fault(code=FaultCode.EMPTY, position=None)
+    if _FAULTLESS.fullmatch(compacted.text):
+        return None
     letters_expected = _GROUP_LENGTH if compacted.text[0] in _LETTERS else 0
     for index, character in enumerate(compacted.text):
         if character in (_LETTERS if index < letters_expected else _DIGITS):

@@ -3,6 +3,7 @@
 import re
 import unicodedata
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from lienthong.domain.faults import Fault, FaultCode
 
@@ -11,12 +12,15 @@ TEXT_LENGTH_MAX = 8_192
 _PADDING = " \t\r\n\0\u00a0\u200b\ufeff"  # what scanners and pastes put around a field; NULs may stand inside it too
 _BURST = re.compile(r"[^\r\n$]+")
 _TERMINATOR = "$"
+# Latin letters, those of Vietnamese among them, and spaces: any name but the rare ones.
+_USUAL_NAME = re.compile(r"[A-Za-zÀ-ÖØ-öø-ƺẠ-ỹ][A-Za-zÀ-ÖØ-öø-ƺẠ-ỹ ]*")
+# No Western code page has these, so a name with one was not misread as one.
+_BEYOND_CODE_PAGES = re.compile(r"[ĂăĐđĨĩŨũƠơƯưẠ-ỹ]")
 _NAME_MARKS = frozenset(" '’‘ʼ`´.-‐–")
 _NAME_CATEGORIES = frozenset({"Lu", "Ll", "Lt", "Lm", "Mn"})
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Field:
+class Field(NamedTuple):
     """One field without its padding, and where its first character stood in the text as presented."""
 
     text: str
@@ -83,6 +87,8 @@ def is_plausible_name(name: str) -> bool:
 
     A name whose accents became `?`, or whose UTF-8 was read as a Western code page (`Nguyá»…n`), is none.
     """
+    if _USUAL_NAME.fullmatch(name) and (name.isascii() or _BEYOND_CODE_PAGES.search(name)):
+        return True
     if not any(character.isalpha() for character in name) or _is_misread_utf8(name):
         return False
     return all(character in _NAME_MARKS or unicodedata.category(character) in _NAME_CATEGORIES for character in name)

@@ -9,13 +9,13 @@ from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-import structlog
 import uvloop
 from redis.asyncio import Redis
 from starlette.types import Receive, Scope, Send
 
 from lienthong.adapters.coalescing import Coalescer
 from lienthong.adapters.serving import serve
+from lienthong.runtime import garbage
 from lienthong.runtime.connection import connect
 
 CARDS = "bench:cards"
@@ -81,5 +81,5 @@ async def run(mode: str, socket: str, port: str) -> None:
 
 
 if __name__ == "__main__":
-    structlog.configure()
+    garbage.collect_seldom()
     uvloop.run(run(*sys.argv[1:]))

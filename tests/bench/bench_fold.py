@@ -8,6 +8,7 @@ import orjson
 
 from lienthong.adapters.register_feed import RegisterFeed
 from lienthong.adapters.register_mirror import MirrorEntry, RegisterMirror
+from lienthong.runtime import garbage
 from lienthong.runtime.clock import SystemClock
 from tests.bench.cards import REGISTERS, REORGANISATION, publish_set
 from tests.bench.installation import Installation, installation
@@ -24,6 +25,7 @@ def measure(options: Options) -> Report:
 
 
 async def _measure(options: Options) -> Report:
+    garbage.collect_seldom()  # as every process of the service does
     async with installation() as store:
         store.start("lienthong", "projector")
         for name in (*REGISTERS, REORGANISATION):

@@ -13,8 +13,12 @@ _YOUNG_MAX: Final = 50_000
 _MIDDLE_AFTER, _ALL_AFTER = 20, 50
 
 
+def collect_seldom() -> None:
+    """Call it when a process begins: folding the register takes half as long when it is not gone through meanwhile."""
+    gc.set_threshold(_YOUNG_MAX, _MIDDLE_AFTER, _ALL_AFTER)
+
+
 def settle() -> None:
-    """Call it when a process has made what it keeps: collections leave that alone, and come less often."""
+    """Call it when a process has made what it keeps: collections leave that alone from then on."""
     gc.collect()
     gc.freeze()
-    gc.set_threshold(_YOUNG_MAX, _MIDDLE_AFTER, _ALL_AFTER)

@@ -122,6 +122,22 @@ async def test_a_fault_of_the_server_reaches_the_caller(log: EventLog, log_clien
         await log.end("lookups.v1", 0)
 
 
+async def test_a_round_trip_of_appends_that_is_refused_in_part_writes_nothing(own_server: OwnServer) -> None:
+    server = own_server("log")
+    await server.start()
+    client = connect(server.spec.socket)
+    log = EventLog(client, [dataclasses.replace(CARDS, partitions=1)])
+    await log.append("cards.v1", "k", b"first")
+    used = (await client.info("memory"))["used_memory"]
+    await client.config_set("maxmemory", used + 2_000_000)
+    with pytest.raises(ResponseError, match="maxmemory"):
+        await log.append_many("cards.v1", [("k", bytes(50_000))] * 100)
+    assert await log.end("cards.v1", 0) == 1
+    await client.config_set("maxmemory", 0)
+    assert await log.append("cards.v1", "k", b"next") == Appended(partition=0, offset=1)
+    await client.aclose()
+
+
 async def test_every_acknowledged_entry_survives_a_killed_server(own_server: OwnServer) -> None:
     server = own_server("log")
     await server.start()

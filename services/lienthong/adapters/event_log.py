@@ -4,9 +4,11 @@ One stream per partition, `cards.v1/7`; entry ids count 0-1, 0-2, … so that *o
 *position* is the offset of the next entry to read.
 
 Acknowledged means: the server runs with `appendfsync always`, so an offset is returned only after the entry is
-on disk and survives `kill -9` of any process. A fault during an append leaves unknown which of its entries were
+on disk and survives `kill -9` of any process. A fault during an append leaves unknown whether its entries were
 written: none of them was acknowledged, each may be there once, and appending again is the caller's choice
-(facts and look-ups are recognised by their ids). This client itself never repeats a command.
+(facts and look-ups are recognised by their ids). This client itself never repeats a command. The appends of a round
+trip are written as a whole or not at all: a server that finishes loading its data in between would refuse the first
+of them and take the others, and an order that consumers rely on would be lost for good.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -135,7 +137,7 @@ class EventLog:
         for start in range(0, len(items), APPENDS_PER_ROUND_TRIP):
             chunk = items[start : start + APPENDS_PER_ROUND_TRIP]
             targets = [partition_of(key, partitions) for key, _ in chunk]
-            async with self._client.pipeline(transaction=False) as pipeline:
+            async with self._client.pipeline(transaction=True) as pipeline:
                 for (key, value), partition in zip(chunk, targets, strict=True):
                     _append(pipeline, stream_key(stream, partition), key, value)
                 identifiers = await pipeline.execute()

@@ -53,10 +53,8 @@ class _LinkedRedis(Redis):
         return answer
 
     def pipeline(self, transaction: bool = True, shard_hint: str | None = None) -> Pipeline:  # noqa: FBT001, FBT002 -- the client's signature
-        """Return a pipeline, which takes the link where it is no transaction."""
-        if transaction:
-            return super().pipeline(transaction, shard_hint)
-        return _LinkedPipeline(self, self._link)
+        """Return a pipeline, which takes the link where its commands can."""
+        return _LinkedPipeline(self, self._link, transaction=transaction, shard_hint=shard_hint)
 
     async def aclose(self, close_connection_pool: bool | None = None) -> None:  # noqa: FBT001 -- as above
         """Close the link and the pool."""
@@ -67,19 +65,29 @@ class _LinkedRedis(Redis):
 class _LinkedPipeline(Pipeline):
     """A pipeline that travels over a link where all of its commands are plain."""
 
-    def __init__(self, client: Redis, link: Link) -> None:
-        super().__init__(client.connection_pool, client.response_callbacks, transaction=False, shard_hint=None)
+    def __init__(self, client: Redis, link: Link, *, transaction: bool, shard_hint: str | None) -> None:
+        super().__init__(client.connection_pool, client.response_callbacks, transaction, shard_hint)
         self._link = link
+        self._whole = transaction
 
     async def execute(self, raise_on_error: bool = True) -> list[Any]:  # noqa: FBT001, FBT002 -- the client's signature
         """Send what was gathered and return the answers; the first refusal is raised unless refusals are wanted too."""
         commands = [args for args, _ in self.command_stack]
-        if not commands or self.explicit_transaction or any(command[0] not in PLAIN for command in commands):
+        unusual = self.watching or self.explicit_transaction
+        if not commands or unusual or any(command[0] not in PLAIN for command in commands):
             return await super().execute(raise_on_error)
         await self.reset()  # type: ignore[no-untyped-call]  # the client's
-        answers = await self._link.run(commands)
+        answers = await (self._transaction(commands) if self._whole else self._link.run(commands))
         if raise_on_error:
             for answer in answers:
                 if isinstance(answer, Exception):
                     raise answer
         return answers
+
+    async def _transaction(self, commands: list[Any]) -> list[Any]:
+        """Send the commands to be carried out as a whole; one that the server will not even queue is raised."""
+        queued = await self._link.run([("MULTI",), *commands, ("EXEC",)])
+        answers = queued.pop()
+        if isinstance(answers, Exception):
+            raise next((each for each in queued if isinstance(each, Exception)), answers)
+        return list(answers)

@@ -8,6 +8,8 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperCommand, TyperGroup
 
+from lienthong.runtime.garbage import collect_seldom
+
 _PACKAGE = "lienthong.cli"
 
 _RUN = "Run · Chạy dịch vụ"
@@ -168,6 +170,7 @@ def _options(
 
 def main() -> None:
     """Run the command line; an interrupt from the keyboard ends it quietly with 130, as shells expect."""
+    collect_seldom()
     try:
         app(prog_name="lienthong")
     except KeyboardInterrupt:

@@ -16,7 +16,7 @@ from lienthong.adapters.projection import ProjectionRefused
 from lienthong.adapters.serving import AddressTaken
 from lienthong.cli.console import fail, warn
 from lienthong.cli.options import DataDir, settings_of
-from lienthong.runtime import garbage, logging
+from lienthong.runtime import logging
 from lienthong.runtime.datadir import DataDirectoryRefused, data_directory
 from lienthong.runtime.settings import Settings
 
@@ -60,7 +60,6 @@ def _run(name: str, settings: Settings) -> None:
     if not directory.root.exists():
         fail(f"There is no data directory {directory.root}.", f"lienthong up --data-dir {directory.root} makes it.")
     logging.configure(settings.log_level, settings.log_format)
-    garbage.collect_seldom()
     process: Callable[[Settings], Coroutine[Any, Any, None]] = import_module(f"lienthong.{name}.app").run
     try:
         directory.prepare()

@@ -31,7 +31,7 @@ MACHINE_PATHS = re.compile("|".join(("/wo" + "rk/", "/ro" + "ot/", "/Us" + "ers/
 REGISTRY_HOSTS = re.compile(
     "|".join(
         (
-            *(rf"{name}\." + "org" for name in ("pypi", "pythonhosted", "npmjs", "debian")),
+            *(rf"{name}\." + "org" for name in ("pypi", "python" + "hosted", "npmjs", "debian")),
             *(rf"{name}\." + "io" for name in ("docker", "ghcr", "quay")),
             "index" + "-url",
         )

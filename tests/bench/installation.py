@@ -10,7 +10,7 @@ import sys
 import tempfile
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import IO
 
@@ -79,7 +79,7 @@ async def installation() -> AsyncIterator[Installation]:
     settings = Settings(data_dir=root, lookup_port=free_port(), monitor_port=free_port(), log_to="files")
     directory = data_directory(root)
     directory.prepare()
-    servers = [EmbeddedServer(spec) for spec in server_specs(directory, settings)]
+    servers = [EmbeddedServer(replace(spec, die_with_parent=True)) for spec in server_specs(directory, settings)]
     clients = [connect(directory.socket(name)) for name in ("log", "projection")]
     processes: list[subprocess.Popen[bytes]] = []
     try:

@@ -2,7 +2,7 @@
 
 import base64
 import hashlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
@@ -17,6 +17,9 @@ from lienthong.runtime.clock import Clock
 from lienthong_schemas.dead_letters import ORIGINAL_BYTES_MAX, DeadLetterRecorded, DeadLetterReplayed
 from lienthong_schemas.streams import BY_NAME, DEAD_LETTERS
 from lienthong_schemas.vocabulary import NAME_LENGTH_MAX
+
+#: Sets aside one entry that cannot be read: its batch, its index in the batch, and why.
+SetAside = Callable[[Batch, int, Refusal], Awaitable[None]]
 
 RECORDED, REPLAYED = "dead_letter.recorded", "dead_letter.replayed"
 

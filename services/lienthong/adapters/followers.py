@@ -12,6 +12,9 @@ from lienthong.adapters.event_log import Bounds, Entry, Recreated, Trimmed, entr
 from lienthong.runtime.backoff import Backoff
 from lienthong.runtime.clock import Clock
 
+#: A partition that neither moved nor was at its end for this long is not progressing.
+PROGRESS_WITHIN = timedelta(seconds=10)
+
 Fault = Trimmed | Recreated
 
 _log = structlog.stdlib.get_logger("lienthong.streams")

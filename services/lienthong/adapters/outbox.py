@@ -31,7 +31,6 @@ RELAY_BLOCK_MS = 1_000
 #: A floor above every sequence: the first append of a process always draws an epoch of its own.
 _UNKNOWN = 2**53
 
-_LIBRARY = "lienthong_outbox_1"
 _FIELDS_PER_MESSAGE = 3
 _NO_FUNCTION = "Function not found"
 _KEYS = 2

@@ -2,14 +2,12 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import date
-from typing import Any, Final, TypeVar
+from typing import Any, TypeVar
 
 from lienthong.domain.facts import TERRITORY_REORGANISATION, UNIT, Change, Fact
 from lienthong.domain.lineage import Succession
 from lienthong.domain.succession import Document, Extent, Link, PlaceKey, PlaceVersion, Reorganisation
 from lienthong.domain.timeline import Replacement
-
-FAMILIES: Final = frozenset({UNIT, TERRITORY_REORGANISATION})
 
 Value = TypeVar("Value")
 

@@ -2,17 +2,14 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
-from datetime import timedelta
 
 from redis.exceptions import RedisError
 
-from lienthong.adapters.streams import Progress
+from lienthong.adapters.followers import PROGRESS_WITHIN, Progress
 from lienthong.runtime.clock import Clock
 
 #: A store that takes longer to answer a ping is away for a desk.
 PING_DEADLINE_S = 0.5
-#: A partition that neither moved nor was at its end for this long is not progressing.
-PROGRESS_WITHIN = timedelta(seconds=10)
 
 
 class Readiness:

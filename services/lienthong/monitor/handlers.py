@@ -1,12 +1,12 @@
 """Counts each answered look-up once, from the stream of decisions."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
 from datetime import datetime
 
 import structlog
 from sqlalchemy.exc import SQLAlchemyError
 
+from lienthong.adapters.dead_letters import SetAside
 from lienthong.adapters.event_log import Trimmed
 from lienthong.adapters.history import CountedLookup, CountedUnit, History, OutboxPlace
 from lienthong.adapters.streams import Batch, Fault, Follower, Handler, OnFault, Start
@@ -14,9 +14,6 @@ from lienthong.adapters.wire import Event, Refusal, decode
 from lienthong.runtime.clock import VIETNAM
 from lienthong_schemas.decisions import EligibilityDecided, PrintedUnit
 from lienthong_schemas.streams import DECISIONS
-
-#: Sets aside one entry that cannot be read: stream, partition, offset and key with the bytes, and why.
-SetAside = Callable[[Batch, int, Refusal], Awaitable[None]]
 
 _log = structlog.stdlib.get_logger("lienthong.monitor")
 

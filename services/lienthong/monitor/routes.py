@@ -2,23 +2,19 @@
 
 import asyncio
 from collections.abc import Callable
-from datetime import timedelta
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, ConfigDict, Field
 
+from lienthong.adapters.followers import PROGRESS_WITHIN, Progress
 from lienthong.adapters.history import History, VolumeFilter
 from lienthong.adapters.problems import Problem
 from lienthong.adapters.queries import IsoDay
-from lienthong.adapters.streams import Progress
 from lienthong.domain.register import Register
 from lienthong.monitor.volumes import By, OnePlace, PlaceLevel, VolumeQuestion, volumes
 from lienthong.runtime.clock import Clock, vietnam_today
-
-#: A partition that neither moved nor was at its end for this long is not progressing.
-PROGRESS_WITHIN = timedelta(seconds=10)
 
 Code = Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{1,16}$")]
 Word = Annotated[str, Field(pattern=r"^[a-z_]{1,32}$")]

@@ -1,13 +1,14 @@
 """Projects the cards' stream: one partition into one cell, each batch once, whatever happens to the store meanwhile."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import structlog
 
 from lienthong.adapters.card_codec import UnreadableRecord, digest, pack, unpack
 from lienthong.adapters.card_wire import decode_card
+from lienthong.adapters.dead_letters import SetAside
 from lienthong.adapters.event_log import Entry
 from lienthong.adapters.projection import Before, Projection, Span, WentBack
 from lienthong.adapters.projection_layout import (
@@ -22,9 +23,6 @@ from lienthong.adapters.projection_layout import (
 from lienthong.adapters.streams import Batch, Follower
 from lienthong.adapters.wire import Refusal, RefusalCode
 from lienthong.projector.winners import Offered, Settled, settle
-
-#: Sets aside one entry that cannot be read: its batch, its index in the batch, and why.
-SetAside = Callable[[Batch, int, Refusal], Awaitable[None]]
 
 _WRONG_PARTITION = Refusal(
     code=RefusalCode.WRONG_STREAM,

@@ -5,18 +5,16 @@ with what was accepted then and once a second, and written up where it lacks som
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable
 
 import structlog
 
+from lienthong.adapters.dead_letters import SetAside
 from lienthong.adapters.register_codec import pack_batch
 from lienthong.adapters.register_log import RegisterLog
 from lienthong.adapters.register_mirror import FIRST, MirrorEntry, RegisterMirror
 from lienthong.adapters.streams import Batch, Follower
 from lienthong.adapters.wire import Refusal
 from lienthong.domain.seals import RefusedSeal, SealedBatch
-
-SetAside = Callable[[Batch, int, Refusal], Awaitable[None]]
 
 _log = structlog.stdlib.get_logger("lienthong.projector")
 

@@ -17,10 +17,11 @@ from lienthong.adapters.dead_letters import (
     original,
     replay,
 )
-from lienthong.adapters.event_log import Appended, Entry, EventLog, partition_of
+from lienthong.adapters.event_log import Appended, Entry, partition_of
+from lienthong.adapters.followers import Batch
 from lienthong.adapters.keys import KeyStore
 from lienthong.adapters.sealing import KeyDestroyed, Sealer
-from lienthong.adapters.streams import Batch
+from lienthong.adapters.valkey_log import ValkeyLog
 from lienthong.adapters.wire import Refusal, RefusalCode, decode
 from lienthong_schemas.streams import CARDS, DEAD_LETTERS
 from tests.support.clocks import SetClock
@@ -43,27 +44,27 @@ def sealer(tmp_path: Path, clock: SetClock) -> Iterator[Sealer]:
 
 
 @pytest.fixture
-def log(log_client: Redis) -> EventLog:
-    return EventLog(log_client)
+def log(log_client: Redis) -> ValkeyLog:
+    return ValkeyLog(log_client)
 
 
 @pytest.fixture
-def dead(log: EventLog, sealer: Sealer, clock: SetClock) -> DeadLetters:
+def dead(log: ValkeyLog, sealer: Sealer, clock: SetClock) -> DeadLetters:
     return DeadLetters(log, sealer, clock, "projector")
 
 
 def batch(*values: bytes, key: str = NUMBER) -> Batch:
     entries = tuple(Entry(offset=40 + n, key=key, value=value) for n, value in enumerate(values))
-    return Batch(stream="cards.v1", partition=partition_of(NUMBER, CARDS.partitions), entries=entries)
+    return Batch(stream="cards.v1", partition=partition_of(NUMBER, CARDS.partitions), position=40, entries=entries)
 
 
-async def only(log: EventLog) -> DeadLetter:
+async def only(log: ValkeyLog) -> DeadLetter:
     (letter,) = await letters(log)
     return letter
 
 
 async def test_what_is_set_aside_is_listed_with_where_it_stood_and_why_and_opens_to_the_same_bytes(
-    log: EventLog, dead: DeadLetters, sealer: Sealer, clock: SetClock
+    log: ValkeyLog, dead: DeadLetters, sealer: Sealer, clock: SetClock
 ) -> None:
     await dead.set_aside(batch(b"fine", b"\xff{broken"), 1, REFUSAL, attempts=3)
     letter = await only(log)
@@ -77,7 +78,7 @@ async def test_what_is_set_aside_is_listed_with_where_it_stood_and_why_and_opens
 
 
 async def test_neither_the_log_nor_the_list_shows_anything_of_the_original(
-    log: EventLog, log_client: Redis, dead: DeadLetters
+    log: ValkeyLog, log_client: Redis, dead: DeadLetters
 ) -> None:
     secret = b'{"holder": {"name": "Somebody Invented"}}'
     await dead.set_aside(batch(secret), 0, REFUSAL)
@@ -87,14 +88,14 @@ async def test_neither_the_log_nor_the_list_shows_anything_of_the_original(
 
 @pytest.mark.parametrize("value", [b"", b"\x00", os.urandom(65_536), b"x" * 65_536])
 async def test_originals_up_to_the_bound_are_kept_and_their_event_fits_its_stream(
-    log: EventLog, dead: DeadLetters, sealer: Sealer, value: bytes
+    log: ValkeyLog, dead: DeadLetters, sealer: Sealer, value: bytes
 ) -> None:
     await dead.set_aside(batch(value), 0, REFUSAL)
     assert original(await only(log), sealer) == value
 
 
 async def test_of_a_longer_original_only_size_and_digest_are_kept(
-    log: EventLog, dead: DeadLetters, sealer: Sealer, clock: SetClock
+    log: ValkeyLog, dead: DeadLetters, sealer: Sealer, clock: SetClock
 ) -> None:
     await dead.set_aside(batch(b"x" * 10_000_000), 0, REFUSAL)
     letter = await only(log)
@@ -104,7 +105,7 @@ async def test_of_a_longer_original_only_size_and_digest_are_kept(
     assert await log.end("dead-letters.v1", 0) == 1
 
 
-async def test_a_batch_that_comes_again_sets_aside_nothing_new(log: EventLog, dead: DeadLetters) -> None:
+async def test_a_batch_that_comes_again_sets_aside_nothing_new(log: ValkeyLog, dead: DeadLetters) -> None:
     for _ in range(2):
         await dead.set_aside(batch(b"a", b"b"), 0, REFUSAL)
         await dead.set_aside(batch(b"a", b"b"), 1, REFUSAL)
@@ -112,7 +113,7 @@ async def test_a_batch_that_comes_again_sets_aside_nothing_new(log: EventLog, de
 
 
 async def test_replaying_appends_the_same_bytes_under_the_same_key_and_says_so(
-    log: EventLog, dead: DeadLetters, sealer: Sealer, clock: SetClock
+    log: ValkeyLog, dead: DeadLetters, sealer: Sealer, clock: SetClock
 ) -> None:
     await dead.set_aside(batch(b"\xff{broken"), 0, REFUSAL)
     partition = batch().partition
@@ -126,7 +127,7 @@ async def test_replaying_appends_the_same_bytes_under_the_same_key_and_says_so(
 
 @pytest.mark.parametrize("key", ["", "\x00", "x" * 200, "a\u2028b"])
 async def test_an_original_without_a_usable_key_is_kept_but_replayed_only_if_it_names_one(
-    log: EventLog, dead: DeadLetters, sealer: Sealer, clock: SetClock, key: str
+    log: ValkeyLog, dead: DeadLetters, sealer: Sealer, clock: SetClock, key: str
 ) -> None:
     document = document_of("card.recorded", EXAMPLES["card.recorded"])
     readable = orjson.dumps(document)
@@ -141,7 +142,7 @@ async def test_an_original_without_a_usable_key_is_kept_but_replayed_only_if_it_
 
 
 async def test_after_ninety_days_nobody_can_read_an_original(
-    log: EventLog, dead: DeadLetters, sealer: Sealer, clock: SetClock
+    log: ValkeyLog, dead: DeadLetters, sealer: Sealer, clock: SetClock
 ) -> None:
     await dead.set_aside(batch(b"x"), 0, REFUSAL)
     letter = await only(log)
@@ -153,20 +154,20 @@ async def test_after_ninety_days_nobody_can_read_an_original(
     assert await letters(log) == []
 
 
-async def test_a_letter_is_found_by_its_id_and_an_unknown_one_is_not(log: EventLog, dead: DeadLetters) -> None:
+async def test_a_letter_is_found_by_its_id_and_an_unknown_one_is_not(log: ValkeyLog, dead: DeadLetters) -> None:
     await dead.set_aside(batch(b"x"), 0, REFUSAL)
     letter = await only(log)
     assert await find(log, letter.id) == letter
     assert await find(log, "projector:cards.v1/0/999") is None
 
 
-async def test_what_is_no_dead_letter_in_their_stream_is_passed_over(log: EventLog, dead: DeadLetters) -> None:
+async def test_what_is_no_dead_letter_in_their_stream_is_passed_over(log: ValkeyLog, dead: DeadLetters) -> None:
     await log.append(DEAD_LETTERS.name, "k", b"nonsense")
     await dead.set_aside(batch(b"x"), 0, REFUSAL)
     assert len(await letters(log)) == 1
 
 
-async def test_many_letters_are_read_over_several_pages(log: EventLog, dead: DeadLetters) -> None:
+async def test_many_letters_are_read_over_several_pages(log: ValkeyLog, dead: DeadLetters) -> None:
     many = batch(*[b"x"] * 300)
     for at in range(300):
         await dead.set_aside(many, at, REFUSAL)

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from redis.exceptions import RedisError
 
-from lienthong.adapters.event_log import EventLog
+from lienthong.adapters.valkey_log import ValkeyLog
 from lienthong.runtime.connection import connect
 from lienthong_schemas.streams import CARDS
 from tests.support.server_programs import slow_fsync
@@ -20,7 +20,7 @@ pytestmark = pytest.mark.kill
 async def write_until_killed(server: KillableServer, first: int, seconds: float) -> list[int]:
     """Append numbers one by one while the server lives; kill it after `seconds`; return the acknowledged ones."""
     client = connect(server.spec.socket)
-    log = EventLog(client, [dataclasses.replace(CARDS, partitions=1)])
+    log = ValkeyLog(client, [dataclasses.replace(CARDS, partitions=1)])
     acknowledged: list[int] = []
 
     async def write() -> None:
@@ -40,7 +40,7 @@ async def write_until_killed(server: KillableServer, first: int, seconds: float)
 
 async def kept(server: KillableServer) -> Sequence[int]:
     client = connect(server.spec.socket)
-    log = EventLog(client, [dataclasses.replace(CARDS, partitions=1)])
+    log = ValkeyLog(client, [dataclasses.replace(CARDS, partitions=1)])
     numbers: list[int] = []
     while entries := await log.read("cards.v1", 0, len(numbers), 5000):
         assert isinstance(entries, tuple)

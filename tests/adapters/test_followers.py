@@ -23,8 +23,8 @@ class Partition:
     first: int = 0
     last_id: int = 0
 
-    def point(self, last_id: str) -> None:
-        self.last_id = int(last_id.removeprefix("0-"))
+    def point(self, position: int) -> None:
+        self.last_id = position
 
     def fetch(self, count: int) -> tuple[Entry, ...]:
         offsets = range(max(self.last_id, self.first), self.end)[:count]

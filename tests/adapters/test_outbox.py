@@ -16,6 +16,7 @@ from lienthong.adapters.outbox import (
     SourceMove,
     load_outbox_functions,
 )
+from lienthong.adapters.valkey_log import ValkeyLog
 from lienthong_schemas import streams
 from tests.support.servers import (  # noqa: F401 -- fixtures
     log_client,
@@ -42,7 +43,7 @@ async def store(projection_client: Redis) -> Redis:  # noqa: F811 -- the fixture
 
 @pytest.fixture
 def log(log_client: Redis) -> EventLog:  # noqa: F811 -- the fixture of that name
-    return EventLog(log_client, [replace(streams.DECISIONS, partitions=1)])
+    return ValkeyLog(log_client, [replace(streams.DECISIONS, partitions=1)])
 
 
 async def relayed(log: EventLog) -> list[dict[str, object]]:

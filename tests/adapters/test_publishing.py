@@ -7,6 +7,7 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 
 from lienthong.adapters.event_log import Appended, EventLog
 from lienthong.adapters.publishing import Draft, Overtaken, Published, Publisher
+from lienthong.adapters.valkey_log import ValkeyLog
 from lienthong.domain.annulment import AnnulmentFault, AnnulmentRefused
 from lienthong.domain.facts import Fact
 from lienthong.domain.gate_faults import FaultCode
@@ -54,13 +55,13 @@ class CrashingLog:
 
 
 def crashing(client: Redis, after: int) -> Publisher:
-    log: EventLog = CrashingLog(EventLog(client), after)  # type: ignore[assignment]  # stands in for the log
+    log: EventLog = CrashingLog(ValkeyLog(client), after)  # type: ignore[assignment]  # stands in for the log
     return Publisher(log, SetClock())
 
 
 @pytest.fixture
 def publisher(log_client: Redis) -> Publisher:
-    return Publisher(EventLog(log_client), SetClock())
+    return Publisher(ValkeyLog(log_client), SetClock())
 
 
 async def test_a_batch_stands_once_its_seal_does(publisher: Publisher) -> None:
@@ -78,7 +79,7 @@ async def test_a_batch_stands_once_its_seal_does(publisher: Publisher) -> None:
 async def test_another_reader_of_the_log_comes_to_the_same_register(publisher: Publisher, log_client: Redis) -> None:
     await publish(publisher, OLD)
     await publish(publisher, NEW, MERGER)
-    other = await Publisher(EventLog(log_client), SetClock()).register()
+    other = await Publisher(ValkeyLog(log_client), SetClock()).register()
     mine = await publisher.register()
     assert (other.position, other.facts_digest, other.last_batch) == (mine.position, mine.facts_digest, mine.last_batch)
 
@@ -94,7 +95,7 @@ async def test_a_batch_published_before_is_recognised(publisher: Publisher) -> N
 
 
 async def test_of_two_publishers_on_one_base_the_first_seal_stands(publisher: Publisher, log_client: Redis) -> None:
-    rival = Publisher(EventLog(log_client), SetClock())
+    rival = Publisher(ValkeyLog(log_client), SetClock())
     mine, theirs = await publisher.check((OLD,)), await rival.check((NEW,))
     assert mine.base is theirs.base is None
     won = await rival.publish_batch(Draft(facts=(NEW,), name=None, base=None), nobody_listens)
@@ -107,7 +108,7 @@ async def test_of_two_publishers_on_one_base_the_first_seal_stands(publisher: Pu
 async def test_a_publisher_that_was_overtaken_publishes_on_the_new_base(
     publisher: Publisher, log_client: Redis
 ) -> None:
-    rival = Publisher(EventLog(log_client), SetClock())
+    rival = Publisher(ValkeyLog(log_client), SetClock())
     await publisher.check((OLD,))
     await publish(rival, NEW)
     assert isinstance(
@@ -120,7 +121,7 @@ async def test_a_publisher_that_was_overtaken_publishes_on_the_new_base(
 async def test_seals_that_were_both_written_on_one_base_leave_the_first(
     publisher: Publisher, log_client: Redis
 ) -> None:
-    rival_log = EventLog(log_client)
+    rival_log = ValkeyLog(log_client)
     rival, append = Publisher(rival_log, SetClock()), rival_log.append
 
     async def overtaken_append(stream: str, key: str, value: bytes) -> Appended:
@@ -144,7 +145,7 @@ async def test_a_publisher_that_crashes_anywhere_before_its_seal_leaves_nothing_
     done = await publish(publisher, *facts)
     assert isinstance(done, Published)
     assert done.count == len(facts)
-    entries = (await EventLog(log_client).bounds(REGISTER.name))[0].end
+    entries = (await ValkeyLog(log_client).bounds(REGISTER.name))[0].end
     assert (await publisher.register()).position == entries == written + len(facts) + 1
 
 
@@ -189,7 +190,7 @@ async def test_what_was_never_accepted_or_revised_later_is_not_annulled(publishe
 async def test_the_gate_of_the_log_refuses_without_writing(publisher: Publisher, log_client: Redis) -> None:
     report = await publisher.check((NEW, MERGER))
     assert [fault.code for fault in report.faults] == [FaultCode.PREDECESSOR_UNKNOWN]
-    assert (await EventLog(log_client).bounds(REGISTER.name))[0].end == 0
+    assert (await ValkeyLog(log_client).bounds(REGISTER.name))[0].end == 0
 
 
 async def test_events_of_cards_are_written_under_their_numbers(publisher: Publisher, log_client: Redis) -> None:
@@ -199,7 +200,7 @@ async def test_events_of_cards_are_written_under_their_numbers(publisher: Publis
         CARDS.name, ((fact.data["id"], card_event(fact)) for fact in facts), heard.append
     )
     assert total == sum(heard) == len(facts)
-    log = EventLog(log_client)
+    log = ValkeyLog(log_client)
     found = [
         entry
         for partition in range(CARDS.partitions)

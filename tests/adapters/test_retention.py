@@ -12,6 +12,7 @@ from lienthong.adapters.event_log import EventLog
 from lienthong.adapters.keys import KeyStore
 from lienthong.adapters.retention import let_go
 from lienthong.adapters.sealing import KeyDestroyed, Sealer
+from lienthong.adapters.valkey_log import ValkeyLog
 from lienthong_schemas.streams import CARD_IMAGES, CARDS, DECISIONS, Stream
 from tests.support.clocks import SetClock
 from tests.support.servers import (  # noqa: F401 -- fixtures
@@ -44,7 +45,7 @@ async def test_an_image_is_unreadable_and_gone_when_its_hour_and_its_retention_a
     keys: KeyStore,
 ) -> None:
     clock = SetClock(NOON)
-    log, sealer = EventLog(log_client), Sealer(keys, clock)
+    log, sealer = ValkeyLog(log_client), Sealer(keys, clock)
     sealed = sealer.seal(CARD_IMAGES.name, b"a picture")
     await log.append(CARD_IMAGES.name, "01004", event(NOON))
     await log.append(CARDS.name, "0000012345", event(NOON))
@@ -63,7 +64,7 @@ async def test_decisions_outlive_images(
     keys: KeyStore,
 ) -> None:
     clock = SetClock(NOON)
-    log, sealer = EventLog(log_client), Sealer(keys, clock)
+    log, sealer = ValkeyLog(log_client), Sealer(keys, clock)
     appended = await log.append(DECISIONS.name, "pseudonym", event(NOON))
     clock.advance(timedelta(days=399))
     await let_go(log, sealer, clock)

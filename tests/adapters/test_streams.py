@@ -7,7 +7,9 @@ import pytest
 from redis.asyncio import Redis
 
 from lienthong.adapters.event_log import EventLog, Recreated, Trimmed
-from lienthong.adapters.streams import WATCH_INTERVAL_S, Batch, Fault, Follower, StreamReader
+from lienthong.adapters.followers import Batch, Fault, Follower
+from lienthong.adapters.streams import WATCH_INTERVAL_S, StreamReader
+from lienthong.adapters.valkey_log import ValkeyLog
 from lienthong.runtime.clock import SystemClock
 from lienthong.runtime.connection import connect
 from lienthong.runtime.embedded import ServerSpec
@@ -41,7 +43,7 @@ class Sink:
 
 @pytest.fixture
 def log(log_client: Redis) -> EventLog:
-    return EventLog(log_client, STREAMS)
+    return ValkeyLog(log_client, STREAMS)
 
 
 @pytest.fixture
@@ -187,7 +189,7 @@ async def test_a_killed_server_is_read_on_well_within_five_seconds(own_server: O
     server, sink = own_server("log"), Sink()
     await server.start()
     client = connect(server.spec.socket)
-    log = EventLog(client, STREAMS)
+    log = ValkeyLog(client, STREAMS)
     reader = StreamReader(server.spec.socket, log, SystemClock())
     reader.subscribe("lookups.v1", 0, sink.take, sink.start)
     reader.start()
@@ -337,7 +339,7 @@ async def test_stopping_while_a_handler_keeps_failing_takes_no_longer_than_its_a
 async def test_a_reader_started_before_its_server_begins_when_the_server_comes(own_server: OwnServer) -> None:
     server, sink = own_server("log"), Sink()
     client = connect(server.spec.socket)
-    log = EventLog(client, STREAMS)
+    log = ValkeyLog(client, STREAMS)
     reader = StreamReader(server.spec.socket, log, SystemClock())
     reader.subscribe("lookups.v1", 0, sink.take, sink.start)
     reader.start()

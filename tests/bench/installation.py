@@ -17,6 +17,7 @@ from typing import IO
 from redis.asyncio import Redis
 
 from lienthong.adapters.event_log import EventLog
+from lienthong.adapters.valkey_log import ValkeyLog
 from lienthong.runtime.connection import connect
 from lienthong.runtime.datadir import DataDirectory, data_directory
 from lienthong.runtime.embedded import EmbeddedServer
@@ -89,7 +90,7 @@ async def installation() -> AsyncIterator[Installation]:
             settings=settings,
             log_server=servers[0],
             projection_server=servers[1],
-            log=EventLog(clients[0]),
+            log=ValkeyLog(clients[0]),
             projection=clients[1],
             processes=processes,
         )

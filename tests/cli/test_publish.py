@@ -10,8 +10,9 @@ import pytest
 import redis
 
 from lienthong.adapters.card_layout import CardFact
-from lienthong.adapters.event_log import EventLog, partition_of
+from lienthong.adapters.event_log import partition_of
 from lienthong.adapters.publishing import Draft, Publisher
+from lienthong.adapters.valkey_log import ValkeyLog
 from lienthong.cli import in_force
 from lienthong.domain.facts import Fact
 from lienthong.runtime.connection import connect
@@ -256,7 +257,7 @@ def test_a_lost_race_is_told_and_the_repeated_command_goes_through(
     async def overtaken(publisher: Publisher, draft: Draft, advance: Any) -> Any:
         monkeypatch.setattr(Publisher, "publish_batch", check)
         client = connect(log_server.socket)
-        rival = Publisher(EventLog(client), SetClock())
+        rival = Publisher(ValkeyLog(client), SetClock())
         await rival.publish_batch(Draft(facts=(NEW,), name="rival", base=None), advance)
         await client.aclose()
         return await publisher.publish_batch(draft, advance)

@@ -16,8 +16,8 @@ import orjson
 import pytest
 import pytest_asyncio
 
-from lienthong.adapters.event_log import EventLog
 from lienthong.adapters.publishing import Publisher
+from lienthong.adapters.valkey_log import ValkeyLog
 from lienthong.cli.sources import load_register
 from lienthong.domain.facts import digest_hex
 from lienthong.runtime.clock import SystemClock
@@ -72,7 +72,7 @@ async def killed_while_publishing(service: RealService, entries: int) -> None:
                 assert process.returncode is None
         process.kill()
         await process.wait()
-        assert (await Publisher(EventLog(log), SystemClock()).register()).batches == ()
+        assert (await Publisher(ValkeyLog(log), SystemClock()).register()).batches == ()
 
 
 def batch_of(called: Called) -> Any:

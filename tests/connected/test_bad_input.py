@@ -11,11 +11,11 @@ import pytest
 from lienthong.adapters.card_drawing import DrawStyle, draw_card
 from lienthong.adapters.dead_letters import NotKept, letters, original
 from lienthong.adapters.demo_cards import DEMO_CARDS, TRUC_BACH
-from lienthong.adapters.event_log import offset_of, stream_key
 from lienthong.adapters.keys import KeyStore
 from lienthong.adapters.projection import Projection
 from lienthong.adapters.sealed_images import sealed_presented
 from lienthong.adapters.sealing import Sealer
+from lienthong.adapters.valkey_log import offset_of, stream_key
 from lienthong.adapters.wire import Refusal, decode
 from lienthong.runtime.clock import SystemClock
 from lienthong.runtime.connection import connect

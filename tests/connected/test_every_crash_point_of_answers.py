@@ -10,9 +10,10 @@ from pathlib import Path
 import pytest
 from redis.asyncio import Redis
 
-from lienthong.adapters.event_log import Appended, EventLog
+from lienthong.adapters.event_log import Appended
 from lienthong.adapters.keys import KeyStore
 from lienthong.adapters.outbox import Message, OutboxCell, Relay, SourceMove, load_outbox_functions
+from lienthong.adapters.valkey_log import ValkeyLog
 from lienthong.runtime.embedded import ServerSpec
 from lienthong_schemas.streams import LOOKUPS
 from tests.support.answering import CELL, FACILITY, answering, lookup_event
@@ -28,7 +29,7 @@ class Parts:
     """What the process under test is made of."""
 
     cell: Callable[[Redis], OutboxCell] = lambda redis: OutboxCell(redis, CELL)
-    relay: Callable[[Redis, EventLog], Relay] = lambda redis, log: Relay(redis, log, CELL)
+    relay: Callable[[Redis, ValkeyLog], Relay] = lambda redis, log: Relay(redis, log, CELL)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,7 +47,7 @@ class Ground:
         await self.log.flushall()
         await self.projection.flushall()
         await load_outbox_functions(self.projection)
-        fate, ledger, log = Fate(strike), Ledger(), EventLog(self.log)
+        fate, ledger, log = Fate(strike), Ledger(), ValkeyLog(self.log)
         asked = [lookup_event(serial) for serial in range(LOOKUPS_ASKED)]
         # A publisher that does not know whether an append was carried out repeats it: both in one batch, and later.
         values = [asked[0], *asked, asked[1]]
@@ -56,7 +57,7 @@ class Ground:
 
         async def live() -> None:
             async with mortal(self.log_server.socket, fate) as near, mortal(self.projection_server.socket, fate) as far:
-                mortal_log = EventLog(near)
+                mortal_log = ValkeyLog(near)
                 relay = parts.relay(far, mortal_log)
                 async with answering(mortal_log, parts.cell(far), relay, self.keys) as running:
                     await running.answer()
@@ -92,7 +93,7 @@ async def test_a_service_that_ends_at_any_command_answers_each_look_up_once(grou
     assert await ground.found_by_all(Parts()) == set()
 
 
-class RemovesFirst(EventLog):
+class RemovesFirst(ValkeyLog):
     """Removes what is to be relayed, and then relays it."""
 
     def __init__(self, client: Redis, outbox: Redis) -> None:

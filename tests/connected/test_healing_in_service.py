@@ -14,10 +14,10 @@ import pytest
 import pytest_asyncio
 from redis.asyncio import Redis
 
-from lienthong.adapters.event_log import EventLog
 from lienthong.adapters.projection import Projection
 from lienthong.adapters.projection_layout import cell_of, index_cell_of, key_of
 from lienthong.adapters.publishing import Publisher
+from lienthong.adapters.valkey_log import ValkeyLog
 from lienthong.domain.facts import Fact
 from lienthong.runtime.clock import SystemClock
 from lienthong_schemas.streams import CARDS
@@ -99,7 +99,7 @@ class Ground:
 
     async def findings(self) -> set[str]:
         """Audit cells, index and register."""
-        log = EventLog(self.near)
+        log = ValkeyLog(self.near)
         found = await audit_cards(await read_stream(log, CARDS.name), self.projection)
         found += await audit_register(log, self.far, Ledger())
         return {each.kind for each in found}
@@ -128,7 +128,7 @@ async def ground() -> AsyncIterator[Ground]:
         service.http() as http,
     ):
         await service.start()
-        made, log = Ground(service, near, far, http), EventLog(near)
+        made, log = Ground(service, near, far, http), ValkeyLog(near)
         await published(Publisher(log, SystemClock()), WORK.batches[0])
         await log.append_many(CARDS.name, WORK.cards[:HALF])
         await made.settled()

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 from redis.asyncio import Redis
 
-from lienthong.adapters.event_log import Bounds, EventLog, stream_key
+from lienthong.adapters.event_log import Bounds, EventLog
+from lienthong.adapters.valkey_log import stream_key
 from lienthong.runtime.clock import SystemClock
 from lienthong.runtime.connection import connect
 from lienthong_schemas.streams import ANSWERS, DECISIONS, LOOKUPS

@@ -9,11 +9,12 @@ import pytest
 from redis.asyncio import Redis
 from sqlalchemy import event
 
-from lienthong.adapters.event_log import EventLog, stream_key
+from lienthong.adapters.event_log import EventLog
+from lienthong.adapters.followers import Batch, Follower
 from lienthong.adapters.history import History
 from lienthong.adapters.keys import KeyStore
 from lienthong.adapters.outbox import OutboxCell, Relay, load_outbox_functions
-from lienthong.adapters.streams import Batch, Follower
+from lienthong.adapters.valkey_log import ValkeyLog, stream_key
 from lienthong.adapters.wire import Refusal
 from lienthong.monitor.handlers import counting
 from lienthong_schemas.streams import DECISIONS, LOOKUPS
@@ -32,7 +33,7 @@ Steps = Callable[[], None]
 @pytest.fixture
 async def log(log_client: Redis, projection_client: Redis, tmp_path: Path) -> EventLog:
     """The log of a service that decided on look-ups, and relayed a third of the decisions twice."""
-    log = EventLog(log_client)
+    log = ValkeyLog(log_client)
     await load_outbox_functions(projection_client)
     await log.append_many(LOOKUPS.name, [(FACILITY, lookup_event(serial)) for serial in range(ASKED)])
     keys = KeyStore(tmp_path)

@@ -3,7 +3,8 @@
 import time
 from pathlib import Path
 
-from lienthong.adapters.event_log import Bounds, EventLog
+from lienthong.adapters.event_log import Bounds
+from lienthong.adapters.valkey_log import ValkeyLog
 from lienthong.runtime.connection import connect
 from tests.support.server_programs import slow_fsync
 from tests.support.servers import KillableServer, OwnServer
@@ -15,7 +16,7 @@ LATE = 50
 async def appended(server: KillableServer, count: int) -> None:
     """Append entries one by one and return when each was acknowledged."""
     client = connect(server.spec.socket)
-    log = EventLog(client)
+    log = ValkeyLog(client)
     for number in range(count):
         await log.append("register.v1", str(number), b"{}")
     await client.aclose()
@@ -26,7 +27,7 @@ async def kept(server: KillableServer) -> Bounds:
     server.kill()
     await server.start()
     client = connect(server.spec.socket)
-    bounds = (await EventLog(client).bounds("register.v1"))[0]
+    bounds = (await ValkeyLog(client).bounds("register.v1"))[0]
     await client.aclose()
     return bounds
 

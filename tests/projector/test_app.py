@@ -14,10 +14,11 @@ from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
 from lienthong.adapters.dead_letters import letters
-from lienthong.adapters.event_log import EventLog, stream_key
+from lienthong.adapters.event_log import EventLog
 from lienthong.adapters.projection import Projection
 from lienthong.adapters.projection_layout import CellState
 from lienthong.adapters.register_feed import RegisterFeed
+from lienthong.adapters.valkey_log import ValkeyLog, stream_key
 from lienthong.projector.app import Projector, running
 from lienthong.runtime.clock import SystemClock
 from lienthong.runtime.connection import connect
@@ -81,7 +82,7 @@ async def place() -> AsyncIterator[Place]:
         yield Place(
             directory=directory,
             settings=settings,
-            log=EventLog(log_client),
+            log=ValkeyLog(log_client),
             log_client=log_client,
             store=store,
             projection=Projection(store, CARDS.partitions),
@@ -90,7 +91,7 @@ async def place() -> AsyncIterator[Place]:
 
 @pytest.fixture
 async def projector(place: Place) -> AsyncIterator[Projector]:
-    async with running(place.directory, place.settings, SystemClock()) as made:
+    async with running(place.settings, SystemClock()) as made:
         yield made
 
 
@@ -163,11 +164,11 @@ async def _all_stopped(projector: Projector) -> bool:
 
 
 async def test_a_projector_starts_on_what_another_has_stored(place: Place) -> None:
-    async with running(place.directory, place.settings, SystemClock()):
+    async with running(place.settings, SystemClock()):
         await place.publish(0, 500)
         await place.projected(500, now())
     await place.publish(500, 700)
-    async with running(place.directory, place.settings, SystemClock()) as second:
+    async with running(place.settings, SystemClock()) as second:
         states = await place.projected(700, now())
         positions = [cell.follower.progress.position for cell in second.parts.cells]
     assert positions == [state.position for state in states]
@@ -176,5 +177,5 @@ async def test_a_projector_starts_on_what_another_has_stored(place: Place) -> No
 async def test_a_projector_does_not_start_without_its_store(place: Place) -> None:
     await place.store.shutdown(nosave=True)
     with pytest.raises(RedisError):
-        async with running(place.directory, place.settings, SystemClock()):
+        async with running(place.settings, SystemClock()):
             pass

@@ -6,10 +6,10 @@ import pytest
 from redis.asyncio import Redis
 
 from lienthong.adapters.event_log import Bounds
+from lienthong.adapters.followers import Batch, Follower
 from lienthong.adapters.projection import load_functions
 from lienthong.adapters.register_feed import RegisterFeed
 from lienthong.adapters.register_mirror import FIRST, MirrorEntry, MirrorMoved, RegisterMirror
-from lienthong.adapters.streams import Batch, Follower
 from lienthong.adapters.wire import Refusal, RefusalCode
 from lienthong.domain.facts import digest_of
 from lienthong.domain.register import Register

@@ -7,10 +7,10 @@ from dataclasses import dataclass, field
 import orjson
 
 from lienthong.adapters.event_log import EventLog, partition_of
+from lienthong.adapters.followers import Batch, Follower
 from lienthong.adapters.keys import KeyStore
 from lienthong.adapters.outbox import OutboxCell, Relay
 from lienthong.adapters.sealing import Sealer
-from lienthong.adapters.streams import Batch, Follower
 from lienthong.adapters.wire import Refusal
 from lienthong.domain.answer import Finding
 from lienthong.domain.question import Presentation

@@ -20,6 +20,7 @@ from lienthong.adapters.history import History
 from lienthong.adapters.projection import Projection
 from lienthong.adapters.publishing import Publisher
 from lienthong.adapters.register_log import RegisterReader
+from lienthong.adapters.valkey_log import ValkeyLog
 from lienthong.domain.facts import DIGEST_MODULUS, FactSet
 from lienthong.runtime.backoff import Backoff
 from lienthong.runtime.clock import SystemClock
@@ -68,7 +69,7 @@ class Campaign:
     async def run(self, kills: Sequence[str]) -> None:
         """Give the service its work and strike at moments of it; return when all of it is done."""
         async with self._service.client("log") as near, self._service.client("projection") as far:
-            log, projection = EventLog(near), Projection(far, CARDS.partitions)
+            log, projection = ValkeyLog(near), Projection(far, CARDS.partitions)
             async with asyncio.TaskGroup() as group:
                 asking = group.create_task(self._ask())
                 working = [group.create_task(each) for each in self._publishing()]
@@ -90,7 +91,7 @@ class Campaign:
         """Return everything that is not as it must be."""
         service, ledger = self._service, self.ledger
         async with service.client("log") as near, service.client("projection") as far:
-            log, projection = EventLog(near), Projection(far, CARDS.partitions)
+            log, projection = ValkeyLog(near), Projection(far, CARDS.partitions)
             await projection.open()
             cards = await read_stream(log, CARDS.name)
             lookups = await read_stream(log, LOOKUPS.name)
@@ -139,7 +140,7 @@ class Campaign:
     async def _append(self, stream: str, events: Sequence[Keyed], size: int) -> None:
         """Append events, those of a failed call again: what was acknowledged is noted, and nothing else."""
         async with self._service.client("log") as client:
-            log = EventLog(client)
+            log = ValkeyLog(client)
             for start in range(0, len(events), size):
                 chunk = events[start : start + size]
                 places = await _again.run(lambda chunk=chunk: log.append_many(stream, chunk))  # type: ignore[misc]  # as above
@@ -149,7 +150,7 @@ class Campaign:
     async def _publish(self) -> None:
         async with self._service.client("log") as client:
             for facts in self._work.batches:
-                publisher = Publisher(EventLog(client), SystemClock())
+                publisher = Publisher(ValkeyLog(client), SystemClock())
                 stands = await _again.run(lambda facts=facts, by=publisher: published(by, facts))  # type: ignore[misc]  # as above
                 self.ledger.batches.add(stands.batch_id)
 

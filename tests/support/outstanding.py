@@ -9,6 +9,7 @@ from lienthong.adapters.event_log import EventLog
 from lienthong.adapters.history import History
 from lienthong.adapters.projection import Projection
 from lienthong.adapters.register_mirror import RegisterMirror
+from lienthong.adapters.valkey_log import ValkeyLog
 from lienthong.runtime.datadir import DataDirectory
 from lienthong_schemas.streams import CARD_IMAGES, CARDS, DECISIONS, LOOKUPS, REGISTER
 
@@ -18,7 +19,7 @@ async def outstanding(directory: DataDirectory, near: Redis, far: Redis) -> list
 
     A server that is away is one such thing.
     """
-    log = EventLog(near)
+    log = ValkeyLog(near)
     try:
         return [
             *await _not_projected(log, far),

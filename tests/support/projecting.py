@@ -9,8 +9,8 @@ from redis.asyncio import Redis
 
 from lienthong.adapters.card_layout import CardFact
 from lienthong.adapters.event_log import Entry, partition_of
+from lienthong.adapters.followers import Batch, Follower
 from lienthong.adapters.projection import Projection
-from lienthong.adapters.streams import Batch, Follower
 from lienthong.adapters.wire import Refusal
 from lienthong.projector.cards import CardCell
 from tests.support.clocks import SetClock

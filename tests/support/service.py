@@ -21,6 +21,7 @@ from redis.asyncio import Redis
 from lienthong.adapters.event_log import EventLog
 from lienthong.adapters.publishing import Draft, Published, Publisher
 from lienthong.adapters.registers import facts_of, named
+from lienthong.adapters.valkey_log import ValkeyLog
 from lienthong.adapters.wire import Outgoing, encode
 from lienthong.domain.facts import Fact
 from lienthong.lookup import app as lookup_app
@@ -113,16 +114,16 @@ async def running_service(root: Path) -> AsyncIterator[Service]:
         stack.push_async_callback(log_client.aclose)
         store = connect(directory.socket("projection"))
         stack.push_async_callback(store.aclose)
-        await stack.enter_async_context(projector_app.running(directory, settings, clock))
-        monitor = await stack.enter_async_context(monitor_app.running(directory, settings, clock))
-        parts = await stack.enter_async_context(lookup_app.running(directory, settings, clock))
+        await stack.enter_async_context(projector_app.running(settings, clock))
+        monitor = await stack.enter_async_context(monitor_app.running(settings, clock))
+        parts = await stack.enter_async_context(lookup_app.running(settings, clock))
         http = await stack.enter_async_context(_client(application(parts, settings)))
         monitor_http = await stack.enter_async_context(_client(monitor_app.application(monitor, settings, clock)))
         yield Service(
             directory=directory,
             settings=settings,
             servers=servers,
-            log=EventLog(log_client),
+            log=ValkeyLog(log_client),
             store=store,
             parts=parts,
             monitor=monitor,

@@ -10,8 +10,8 @@ from typing import Any
 import structlog
 
 from lienthong.adapters.event_log import Appended, Entry, EventLog, Recreated, Trimmed, entries_per_read
+from lienthong.adapters.followers import Batch
 from lienthong.adapters.sealing import KeyDestroyed, Sealer
-from lienthong.adapters.streams import Batch
 from lienthong.adapters.wire import Event, Outgoing, Refusal, decode, encode
 from lienthong.runtime.clock import Clock
 from lienthong_schemas.dead_letters import ORIGINAL_BYTES_MAX, DeadLetterRecorded, DeadLetterReplayed

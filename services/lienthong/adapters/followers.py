@@ -5,10 +5,11 @@ import contextlib
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Protocol
 
 import structlog
 
-from lienthong.adapters.event_log import Bounds, Entry, Recreated, Trimmed, entry_id
+from lienthong.adapters.event_log import Bounds, Entry, Recreated, Trimmed
 from lienthong.runtime.backoff import Backoff
 from lienthong.runtime.clock import Clock
 
@@ -22,14 +23,21 @@ _log = structlog.stdlib.get_logger("lienthong.streams")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Batch:
-    """Entries of one partition in order and without a gap."""
+    """Entries of one partition in order, read from `position`: whatever lies between two of them never was an entry."""
 
     stream: str
     partition: int
+    position: int
     entries: tuple[Entry, ...]
+
+    @property
+    def next(self) -> int:
+        """The position after the batch."""
+        return self.entries[-1].offset + 1
 
 
 Handler = Callable[[Batch], Awaitable[None]]
+Start = Callable[[], Awaitable[int]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,7 +76,7 @@ class Follower:
         self.partition = partition
         self._handler = handler
         self._clock = clock
-        self._point: Callable[[str], None] = lambda _last_id: None
+        self._point: Callable[[int], None] = lambda _position: None
         self._position: int | None = None
         self._seeks = 0
         self._asked_from: int | None = None
@@ -94,8 +102,8 @@ class Follower:
             failing=self._failing,
         )
 
-    def attach(self, point: Callable[[str], None]) -> None:
-        """Take the function that tells the subscriber which entry to read after."""
+    def attach(self, point: Callable[[int], None]) -> None:
+        """Take the function that tells the subscriber from which position to read."""
         self._point = point
 
     def seek(self, position: int) -> None:
@@ -109,7 +117,7 @@ class Follower:
         self._fault = self._asked_from = self._caught_up_at = None
         self._told = False
         self._interrupted.set()
-        self._point(entry_id(position))
+        self._point(position)
 
     def observe(self, bounds: Bounds, at: datetime, stood: int | None = None) -> Fault | None:
         """Take what the partition held `at` a moment; return the partition's fault until `told` says it is known.
@@ -142,13 +150,13 @@ class Follower:
             return
         wanted = tuple(entry for entry in entries if entry.offset >= position)
         if wanted and wanted[0].offset == position:
-            await self._handle(wanted)
+            await self._handle(position, wanted)
         elif wanted and self._asked_from == position:
             self._fault = Trimmed(position=position, first=wanted[0].offset)
             return
         else:
             self._asked_from = position
-        self._point(entry_id(self._position if self._position is not None else position))
+        self._point(self._position if self._position is not None else position)
 
     def stop(self) -> None:
         """Give up a batch that is being tried again; it is read again at the next start."""
@@ -156,9 +164,9 @@ class Follower:
         self._position = None
         self._interrupted.set()
 
-    async def _handle(self, entries: tuple[Entry, ...]) -> None:
+    async def _handle(self, position: int, entries: tuple[Entry, ...]) -> None:
         """Give the batch to the handler until it succeeds or a seek makes it void."""
-        batch = Batch(stream=self.stream, partition=self.partition, entries=entries)
+        batch = Batch(stream=self.stream, partition=self.partition, position=position, entries=entries)
         seeks = self._seeks
         self._interrupted.clear()
 
@@ -169,7 +177,7 @@ class Follower:
         await Backoff().run(attempt, on_fault=self._heard, wait=self._wait)
         self._failing = None
         if seeks == self._seeks:
-            self._position = entries[-1].offset + 1
+            self._position = batch.next
             self._asked_from = None
             self._moved_at = self._clock.now()
             self._settle()
@@ -197,3 +205,37 @@ class Follower:
         if self._position >= end:
             self._caught_up_at = at
             self._moved_at = max(at, self._moved_at or at)
+
+
+OnFault = Callable[[Follower, Fault], Awaitable[None]]
+
+
+async def halt(_follower: Follower, _fault: Fault) -> None:
+    """Leave the partition stopped: its progress shows the fault until someone seeks."""
+
+
+class Reader(Protocol):
+    """Follows partitions of one log: all that were subscribed to, or those that its group gives it."""
+
+    #: Set once reading has begun.
+    reading: asyncio.Event
+
+    def subscribe(self, stream: str, partition: int, handler: Handler, start: Start) -> Follower:
+        """Follow a partition: `start` gives the position to begin at, `handler` gets each batch once it is due.
+
+        Both are tried again, with growing pauses, until they succeed: a handler that raises stops its partition
+        and is seen in its progress; nothing is skipped. A batch may come again after a crash.
+        """
+        ...
+
+    def progress(self) -> list[Progress]:
+        """Return how far each partition that is followed here has been handled."""
+        ...
+
+    def start(self) -> asyncio.Task[None]:
+        """Begin to follow, in a task of the running loop, which is returned and ends by a fault alone."""
+        ...
+
+    async def stop(self) -> None:
+        """Stop reading; a batch under way is finished soon or read again at the next start."""
+        ...

@@ -10,7 +10,6 @@ import zlib
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
-from pathlib import Path
 
 import structlog
 from redis.asyncio import Redis
@@ -20,7 +19,6 @@ from lienthong.adapters.register_codec import unpack_batch
 from lienthong.adapters.register_mirror import FIRST, MirrorEntry, MirrorState, RegisterMirror, chained
 from lienthong.domain.register import BatchOutOfPlaceError, Register
 from lienthong.runtime.clock import Clock
-from lienthong.runtime.connection import connect
 from lienthong.runtime.tasks import end
 
 #: How long one read waits for a new entry; it wakes at once when one comes.
@@ -156,13 +154,12 @@ class RegisterFeed:
 
 
 @asynccontextmanager
-async def followed(projection: Path, clock: Clock) -> AsyncIterator[RegisterFeed]:
-    """Follow the register of the projection behind a socket while the block lasts.
+async def followed(redis: Redis, clock: Clock) -> AsyncIterator[RegisterFeed]:
+    """Follow the register of a projection while the block lasts.
 
     The block begins when the register is folded, or after `START_WAIT_S` without a store: desks are answered then too.
     """
-    client = connect(projection)
-    feed = RegisterFeed(client, clock)
+    feed = RegisterFeed(redis, clock)
     feed.start()
     try:
         for _ in range(int(START_WAIT_S / PAUSE_S)):
@@ -173,7 +170,6 @@ async def followed(projection: Path, clock: Clock) -> AsyncIterator[RegisterFeed
         yield feed
     finally:
         await feed.stop()
-        await client.aclose()
 
 
 def _folded(register: Register, entries: Sequence[MirrorEntry]) -> Register:

@@ -9,7 +9,6 @@ two differ.
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -22,8 +21,9 @@ from redis.asyncio.retry import Retry
 from redis.backoff import ExponentialWithJitterBackoff
 from redis.exceptions import RedisError
 
-from lienthong.adapters.event_log import Entry, EventLog, entries_per_read, entry_of, stream_key
-from lienthong.adapters.followers import Batch, Fault, Follower, Handler, Progress
+from lienthong.adapters.event_log import Entry, EventLog, entries_per_read
+from lienthong.adapters.followers import Follower, Handler, OnFault, Progress, Start, halt
+from lienthong.adapters.valkey_log import entry_id, entry_of, stream_key
 from lienthong.runtime.backoff import Backoff
 from lienthong.runtime.clock import Clock
 from lienthong.runtime.tasks import end
@@ -35,16 +35,7 @@ WATCH_INTERVAL_S = 1.0
 # A handler that is given this long at a stop finishes its batch; a batch cut short is read again.
 STOP_TIMEOUT_S = 5.0
 
-__all__ = ["Batch", "Fault", "Follower", "Handler", "OnFault", "Progress", "Start", "StreamReader", "halt"]
-
 _log = structlog.stdlib.get_logger("lienthong.streams")
-
-Start = Callable[[], Awaitable[int]]
-OnFault = Callable[[Follower, Fault], Awaitable[None]]
-
-
-async def halt(_follower: Follower, _fault: Fault) -> None:
-    """Leave the partition stopped: its progress shows the fault until someone seeks."""
 
 
 class StreamReader:
@@ -85,8 +76,8 @@ class StreamReader:
             no_reply=True,
         )
 
-        def point(last_id: str) -> None:
-            subscriber.last_id = last_id
+        def point(position: int) -> None:
+            subscriber.last_id = entry_id(position)
 
         follower.attach(point)
         subscriber(follower.take)

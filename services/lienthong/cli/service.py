@@ -1,7 +1,7 @@
 """The running service of a data directory, as commands reach it: its log and its projection."""
 
 import asyncio
-from collections.abc import AsyncIterator, Coroutine
+from collections.abc import AsyncIterator, Awaitable, Coroutine
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any, NoReturn, TypeVar
@@ -10,36 +10,36 @@ from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
 from lienthong.adapters.event_log import EventLog
+from lienthong.adapters.ground import grounded
 from lienthong.adapters.projection import Projection, ProjectionRefused, WentBack
 from lienthong.adapters.register_log import RegisterGap
 from lienthong.cli.console import fail
-from lienthong.runtime.connection import connect
+from lienthong.runtime.clock import SystemClock
 from lienthong.runtime.datadir import DataDirectory, data_directory
 from lienthong.runtime.settings import Settings
-from lienthong_schemas.streams import CARDS
+from lienthong_schemas.streams import CARDS, REGISTER
 
 Result = TypeVar("Result")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Service:
-    """A data directory whose two servers answer."""
+    """An installation whose log answers."""
 
     directory: DataDirectory
     log: EventLog
-    log_client: Redis
-    projection_client: Redis
+    store: Redis
 
     @property
     def projection(self) -> Projection:
         """Return the cells of cards, to be read; a command never writes them."""
-        return Projection(self.projection_client, CARDS.partitions)
+        return Projection(self.store, self.log.partitions(CARDS.name))
 
 
-async def answers(client: Redis) -> bool:
-    """Tell whether a server answers."""
+async def answers(asked: Awaitable[object]) -> bool:
+    """Tell whether a server answers what it is asked."""
     try:
-        await client.ping()
+        await asked
     except (RedisError, OSError):
         return False
     return True
@@ -47,17 +47,10 @@ async def answers(client: Redis) -> bool:
 
 @asynccontextmanager
 async def open_service(settings: Settings) -> AsyncIterator[Service | None]:
-    """Connect to the servers of the data directory; None where the log does not answer."""
-    directory = data_directory(settings.data_dir)
-    log, projection = connect(directory.socket("log")), connect(directory.socket("projection"))
-    try:
-        if await answers(log):
-            yield Service(directory=directory, log=EventLog(log), log_client=log, projection_client=projection)
-        else:
-            yield None
-    finally:
-        await log.aclose()
-        await projection.aclose()
+    """Connect to the servers that the settings name; None where the log does not answer."""
+    async with grounded(settings, SystemClock()) as ground:
+        there = await answers(ground.log.bounds(REGISTER.name))
+        yield Service(directory=ground.directory, log=ground.log, store=ground.store) if there else None
 
 
 @asynccontextmanager

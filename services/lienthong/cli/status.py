@@ -45,7 +45,7 @@ async def _read(settings: Settings) -> dict[str, Any]:
     async with open_service(settings) as service:
         if service is None:
             fail_not_running(settings)
-        projection_answers = await answers(service.projection_client)
+        projection_answers = await answers(service.store.ping())
         register = await Publisher(service.log, SystemClock()).register()
         found: dict[str, Any] = {
             "data_dir": str(service.directory.root),
@@ -109,13 +109,13 @@ async def _lookups(service: Service) -> dict[str, int]:
     waiting = 0
     for stream in (LOOKUPS.name, CARD_IMAGES.name):
         for partition, bounds in (await service.log.bounds(stream)).items():
-            cell = OutboxCell(service.projection_client, f"{stream}-{partition}")
+            cell = OutboxCell(service.store, f"{stream}-{partition}")
             waiting += max(0, bounds.end - max(bounds.first, await cell.source_position() or 0))
     return {"waiting": waiting}
 
 
 async def _mirror(service: Service, register: Register) -> dict[str, Any]:
-    stands = await RegisterMirror(service.projection_client).stands()
+    stands = await RegisterMirror(service.store).stands()
     return {
         "entries": stands.entries,
         "last": stands.last,

@@ -12,9 +12,9 @@ import structlog
 from redis.exceptions import RedisError
 
 from lienthong.adapters.event_log import EventLog, Trimmed, entries_per_read
+from lienthong.adapters.followers import Batch, Fault, Follower
 from lienthong.adapters.native import encode_decision, question_from
 from lienthong.adapters.outbox import Message, OutboxCell, PositionMoved, SourceMove
-from lienthong.adapters.streams import Batch, Fault, Follower
 from lienthong.adapters.wire import Event, Refusal, RefusalCode, decode
 from lienthong.domain.answer import StoreFault
 from lienthong.domain.question import Presentation, Question
@@ -108,8 +108,8 @@ class EventDesk:
         given = await asyncio.gather(*(self._answer(batch, at) for at in range(len(batch.entries))))
         answers = [answer for answer in given if answer is not None]
         source = SourceMove(
-            expected=batch.entries[0].offset,
-            next=batch.entries[-1].offset + 1,
+            expected=batch.position,
+            next=batch.next,
             ids=tuple(UUID(decision_id).bytes for decision_id, _ in answers),
         )
         # 2

@@ -10,7 +10,8 @@ from fastapi import FastAPI
 from fastapi_offline import FastAPIOffline
 
 from lienthong.adapters.dead_letters import DeadLetters
-from lienthong.adapters.event_log import EventLog
+from lienthong.adapters.followers import Reader
+from lienthong.adapters.ground import grounded
 from lienthong.adapters.history import History
 from lienthong.adapters.keys import KeyStore
 from lienthong.adapters.problems import speak_of_problems
@@ -18,12 +19,9 @@ from lienthong.adapters.register_feed import RegisterFeed, followed
 from lienthong.adapters.retention import keep_letting_go
 from lienthong.adapters.sealing import Sealer
 from lienthong.adapters.serving import keep_strangers_out, serve
-from lienthong.adapters.streams import StreamReader
 from lienthong.monitor.handlers import counting, passing_over, start_of
 from lienthong.monitor.routes import health_routes, volume_routes
 from lienthong.runtime.clock import Clock, SystemClock
-from lienthong.runtime.connection import connect
-from lienthong.runtime.datadir import DataDirectory, data_directory
 from lienthong.runtime.settings import Settings
 from lienthong.runtime.tasks import end
 from lienthong_schemas.streams import DECISIONS
@@ -37,23 +35,22 @@ class Monitor:
 
     history: History
     feed: RegisterFeed
-    reader: StreamReader
+    reader: Reader
     work: Sequence[asyncio.Task[Any]]
 
 
 @asynccontextmanager
-async def running(directory: DataDirectory, settings: Settings, clock: Clock) -> AsyncIterator[Monitor]:
-    """Run the monitor on a data directory until the block ends."""
+async def running(settings: Settings, clock: Clock) -> AsyncIterator[Monitor]:
+    """Run the monitor until the block ends."""
     async with AsyncExitStack() as stack:
-        log_client = connect(directory.socket("log"))
-        stack.push_async_callback(log_client.aclose)
-        keys = KeyStore(directory.root / "keys", settings.master_key_bytes())
+        ground = await stack.enter_async_context(grounded(settings, clock))
+        log = ground.log
+        keys = KeyStore(ground.directory.keys, settings.master_key_bytes())
         stack.callback(keys.close)
-        history = History.open(directory.root / "history" / "history.sqlite")
+        history = History.open(ground.directory.history / "history.sqlite")
         stack.callback(history.close)
-        log = EventLog(log_client)
-        feed = await stack.enter_async_context(followed(directory.socket("projection"), clock))
-        reader = StreamReader(directory.socket("log"), log, clock, passing_over(history))
+        feed = await stack.enter_async_context(followed(ground.store, clock))
+        reader = ground.reader(NAME, passing_over(history))
         sealer = Sealer(keys, clock)
         letters = DeadLetters(log, sealer, clock, NAME)
         handle = counting(history, letters.set_aside)
@@ -79,6 +76,6 @@ def application(monitor: Monitor, settings: Settings, clock: Clock) -> FastAPI:
 async def run(settings: Settings) -> None:
     """Run the monitor until it is told to stop."""
     clock = SystemClock()
-    async with running(data_directory(settings.data_dir), settings, clock) as monitor:
+    async with running(settings, clock) as monitor:
         app = application(monitor, settings, clock)
         await serve(app, settings.host, settings.monitor_port, monitor.work)

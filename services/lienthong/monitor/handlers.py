@@ -8,8 +8,8 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from lienthong.adapters.dead_letters import SetAside
 from lienthong.adapters.event_log import Trimmed
+from lienthong.adapters.followers import Batch, Fault, Follower, Handler, OnFault, Start
 from lienthong.adapters.history import CountedLookup, CountedUnit, History, OutboxPlace
-from lienthong.adapters.streams import Batch, Fault, Follower, Handler, OnFault, Start
 from lienthong.adapters.wire import Event, Refusal, decode
 from lienthong.runtime.clock import VIETNAM
 from lienthong_schemas.decisions import EligibilityDecided, PrintedUnit
@@ -30,8 +30,7 @@ def counting(history: History, set_aside: SetAside) -> Handler:
                 await set_aside(batch, at, event)
             else:
                 lookups.append(counted(event))
-        position = batch.entries[-1].offset + 1
-        await asyncio.to_thread(history.count, batch.stream, batch.partition, position, lookups)
+        await asyncio.to_thread(history.count, batch.stream, batch.partition, batch.next, lookups)
 
     return count
 

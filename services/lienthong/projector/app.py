@@ -12,17 +12,16 @@ from redis.exceptions import RedisError
 
 from lienthong.adapters.dead_letters import DeadLetters
 from lienthong.adapters.event_log import EventLog
+from lienthong.adapters.followers import Reader
+from lienthong.adapters.ground import Ground, grounded
 from lienthong.adapters.keys import KeyStore
 from lienthong.adapters.projection import Projection, WentBack
 from lienthong.adapters.register_mirror import MirrorMoved, RegisterMirror
 from lienthong.adapters.sealing import Sealer
-from lienthong.adapters.streams import StreamReader
 from lienthong.projector.cards import CardCell
 from lienthong.projector.register import RegisterProjector
 from lienthong.runtime.children import say_ready
 from lienthong.runtime.clock import Clock, SystemClock
-from lienthong.runtime.connection import connect
-from lienthong.runtime.datadir import DataDirectory, data_directory
 from lienthong.runtime.settings import Settings
 from lienthong.runtime.tasks import end
 from lienthong_schemas.streams import CARDS, REGISTER
@@ -45,7 +44,7 @@ class Parts:
     projection: Projection
     cells: Sequence[CardCell]
     register: RegisterProjector
-    reader: StreamReader
+    reader: Reader
     clock: Clock
 
     async def watch(self) -> None:
@@ -78,10 +77,11 @@ class Projector:
 
 
 @asynccontextmanager
-async def running(directory: DataDirectory, settings: Settings, clock: Clock) -> AsyncIterator[Projector]:
-    """Run the projector on a data directory until the block ends."""
+async def running(settings: Settings, clock: Clock) -> AsyncIterator[Projector]:
+    """Run the projector until the block ends."""
     async with AsyncExitStack() as stack:
-        parts = await _connected(stack, directory, settings, clock)
+        ground = await stack.enter_async_context(grounded(settings, clock))
+        parts = await _parts(stack, ground)
         parts.reader.start()
         stack.push_async_callback(parts.reader.stop)
         watching = asyncio.create_task(_keep_watching(parts), name="watch-projection")
@@ -89,21 +89,18 @@ async def running(directory: DataDirectory, settings: Settings, clock: Clock) ->
         yield Projector(parts=parts, watching=watching)
 
 
-async def _connected(stack: AsyncExitStack, directory: DataDirectory, settings: Settings, clock: Clock) -> Parts:
-    log_client, store = connect(directory.socket("log")), connect(directory.socket("projection"))
-    stack.push_async_callback(log_client.aclose)
-    stack.push_async_callback(store.aclose)
-    keys = KeyStore(directory.keys, settings.master_key_bytes())
+async def _parts(stack: AsyncExitStack, ground: Ground) -> Parts:
+    log, clock = ground.log, ground.clock
+    keys = KeyStore(ground.directory.keys, ground.settings.master_key_bytes())
     stack.callback(keys.close)
-    log = EventLog(log_client)
-    projection = Projection(store, log.partitions(CARDS.name))
+    projection = Projection(ground.store, log.partitions(CARDS.name))
     await projection.open()
     letters = DeadLetters(log, Sealer(keys, clock), clock, NAME)
-    reader = StreamReader(directory.socket("log"), log, clock)
+    reader = ground.reader(NAME)
     cells = [CardCell(cell, projection, letters.set_aside) for cell in range(projection.cells)]
     for cell in cells:
         cell.follow(reader.subscribe(CARDS.name, cell.cell, cell.handle, cell.start))
-    register = RegisterProjector(RegisterMirror(store), letters.set_aside)
+    register = RegisterProjector(RegisterMirror(ground.store), letters.set_aside)
     register.follow(reader.subscribe(REGISTER.name, 0, register.handle, register.start))
     return Parts(log=log, projection=projection, cells=cells, register=register, reader=reader, clock=clock)
 
@@ -114,7 +111,7 @@ async def run(settings: Settings) -> None:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stop.set)
-    async with running(data_directory(settings.data_dir), settings, SystemClock()) as projector:
+    async with running(settings, SystemClock()) as projector:
         telling = asyncio.create_task(_say_when_reading(projector.parts))
         told = asyncio.create_task(stop.wait())
         await asyncio.wait([told, projector.watching], return_when=asyncio.FIRST_COMPLETED)

@@ -10,6 +10,7 @@ from lienthong.adapters.card_codec import UnreadableRecord, digest, pack, unpack
 from lienthong.adapters.card_wire import decode_card
 from lienthong.adapters.dead_letters import SetAside
 from lienthong.adapters.event_log import Entry
+from lienthong.adapters.followers import Batch, Follower
 from lienthong.adapters.projection import Before, Projection, Span, WentBack
 from lienthong.adapters.projection_layout import (
     DIGEST_MODULUS,
@@ -20,7 +21,6 @@ from lienthong.adapters.projection_layout import (
     key_of,
     record_entry,
 )
-from lienthong.adapters.streams import Batch, Follower
 from lienthong.adapters.wire import Refusal, RefusalCode
 from lienthong.projector.winners import Offered, Settled, settle
 
@@ -106,7 +106,7 @@ class CardCell:
             read = read_batch(batch.entries, self.cell, self._projection)
             for at, refusal in read.refused:
                 await self._set_aside(batch, at, refusal)
-            span = Span(cell=self.cell, first=batch.entries[0].offset, next=batch.entries[-1].offset + 1)
+            span = Span(cell=self.cell, first=batch.position, next=batch.next)
             try:
                 await self._project(span, read)
             except WentBack as fault:

@@ -9,10 +9,10 @@ import asyncio
 import structlog
 
 from lienthong.adapters.dead_letters import SetAside
+from lienthong.adapters.followers import Batch, Follower
 from lienthong.adapters.register_codec import pack_batch
 from lienthong.adapters.register_log import RegisterLog
 from lienthong.adapters.register_mirror import FIRST, MirrorEntry, RegisterMirror
-from lienthong.adapters.streams import Batch, Follower
 from lienthong.adapters.wire import Refusal
 from lienthong.domain.seals import RefusedSeal, SealedBatch
 

@@ -4,12 +4,15 @@ import base64
 import binascii
 import ipaddress
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal, Self, get_args
 
 import platformdirs
 from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
+from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails, PydanticCustomError
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import SettingsConfigDict
+
+from lienthong.runtime.distributed import DistributedSettings
 
 PREFIX = "LIENTHONG_"
 MASTER_KEY_BYTES = 32
@@ -30,7 +33,7 @@ class BadSettings(Exception):
         super().__init__(" ".join(problems))
 
 
-class Settings(BaseSettings):
+class Settings(DistributedSettings):
     """What can be set, as `LIENTHONG_<NAME>`. Each description completes the sentence "… must be …"."""
 
     model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, extra="forbid")
@@ -98,11 +101,12 @@ class Settings(BaseSettings):
 
     def environment(self) -> dict[str, str]:
         """Return the variables that give a child process these settings."""
-        shown = self.model_dump(mode="json", exclude_none=True, exclude={"master_key"})
-        variables = {f"{PREFIX}{name.upper()}": str(value) for name, value in shown.items()}
-        if self.master_key is not None:
-            variables[f"{PREFIX}MASTER_KEY"] = self.master_key.get_secret_value()
-        return variables
+        given = {name: getattr(self, name) for name in type(self).model_fields}
+        return {
+            f"{PREFIX}{name.upper()}": value.get_secret_value() if isinstance(value, SecretStr) else str(value)
+            for name, value in given.items()
+            if value is not None
+        }
 
 
 def load(**given: Any) -> Settings:
@@ -123,13 +127,17 @@ def _decoded(value: SecretStr) -> bytes:
         return b""
 
 
+def _is_secret(field: FieldInfo) -> bool:
+    return SecretStr in get_args(field.annotation)
+
+
 def _sentence(error: ErrorDetails) -> str:
-    if error["type"] == "insecure_listen":
+    if not error["loc"]:
         return error["msg"]
     name = str(error["loc"][0])
     variable = f"{PREFIX}{name.upper()}"
     field = Settings.model_fields.get(name)
     if field is None:
         return f"There is no setting {variable}."
-    found = "" if name == "master_key" else f", not {error['input']!r}"
+    found = "" if _is_secret(field) else f", not {error['input']!r}"
     return f"{variable} must be {field.description}{found}."

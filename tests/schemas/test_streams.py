@@ -36,6 +36,20 @@ def test_the_embedded_log_has_the_partitions_that_it_was_laid_out_with() -> None
     assert REGISTER.partitions == 1
 
 
+def test_a_distributed_log_has_as_many_partitions_as_processes_may_share() -> None:
+    assert {stream.name: stream.partitions_distributed for stream in STREAMS} == {
+        "cards.v1": 128,
+        "register.v1": 1,
+        "desks.v1": 1,
+        "lookups.v1": 16,
+        "card-images.v1": 16,
+        "decisions.v1": 16,
+        "answers.v1": 16,
+        "notices.v1": 1,
+        "dead-letters.v1": 1,
+    }
+
+
 def test_streams_are_found_by_name() -> None:
     assert BY_NAME["cards.v1"] is CARDS
     assert len(BY_NAME) == len(STREAMS)

@@ -1,0 +1,142 @@
+"""Finds or fetches Apache Kafka, and writes what a broker is configured with."""
+
+import hashlib
+import os
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from filelock import FileLock
+from platformdirs import user_cache_path
+
+from tests.support.distributed.processes import LOOPBACK, NotOnThisMachine
+
+_POM = Path(__file__).with_name("pom.xml")
+_LOGGING = Path(__file__).with_name("kafka_log4j2.properties")
+#: Forty megabytes from wherever Maven is configured to fetch.
+_FETCH_TIMEOUT_S = 300.0
+_FORMAT_TIMEOUT_S = 60.0
+#: Three brokers, the tests and the service share one machine: the smallest heap in which a broker does not struggle.
+_JVM = (
+    "-Xms64m",
+    "-Xmx384m",
+    "-XX:+UseSerialGC",
+    "-XX:TieredStopAtLevel=1",
+    "-XX:-UsePerfData",
+    "-Djava.awt.headless=true",
+    "-Dlog4j2.disable.jmx=true",
+    f"-Dlog4j2.configurationFile={_LOGGING}",
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KafkaProgram:
+    """A Java program and the jars of Kafka."""
+
+    java: str
+    jars: Path
+
+    def command(self, main: str, *arguments: str | Path) -> list[str | Path]:
+        """Return the command line of one of Kafka's programs, by the name of its class."""
+        return [self.java, *_JVM, "-cp", f"{self.jars}/*", main, *arguments]
+
+    def format(self, configuration: Path, cluster_id: str, *users: str) -> None:
+        """Prepare the directory that a configuration names; `users` are SCRAM credentials as the tool wants them."""
+        scram = [word for user in users for word in ("--add-scram", user)]
+        command = self.command(
+            "kafka.tools.StorageTool", "format", "--cluster-id", cluster_id, "--config", configuration, *scram
+        )
+        subprocess.run(command, check=True, capture_output=True, timeout=_FORMAT_TIMEOUT_S)  # noqa: S603  # as above
+
+
+def kafka_program() -> KafkaProgram:
+    """Return the Kafka of this machine's cache, fetched first if it is not there. Raises NotOnThisMachine."""
+    java, maven = shutil.which("java"), shutil.which("mvn")
+    if java is None or maven is None:
+        message = "there is no java and mvn on this machine: run tests/support/system-packages.sh as root"
+        raise NotOnThisMachine(message)
+    recipe = hashlib.sha256(_POM.read_bytes()).hexdigest()[:12]
+    jars = user_cache_path("lienthong-tests", ensure_exists=True) / f"kafka-{recipe}"
+    # Two runs of the tests at once fetch it once; one that was killed half-way leaves nothing that looks complete.
+    with FileLock(jars.with_suffix(".lock")):
+        if not jars.exists():
+            _fetch(maven, jars)
+    return KafkaProgram(java=java, jars=jars)
+
+
+def _fetch(maven: str, jars: Path) -> None:
+    draft = Path(tempfile.mkdtemp(prefix="fetching-", dir=jars.parent))
+    try:
+        subprocess.run(  # noqa: S603  # the PATH's Maven and our own recipe
+            [maven, "-q", "-B", "-f", _POM, "dependency:copy-dependencies", f"-DoutputDirectory={draft}"],
+            check=True,
+            capture_output=True,
+            text=True,
+            timeout=_FETCH_TIMEOUT_S,
+            env={**os.environ, "LC_ALL": "C"},
+        )
+        draft.replace(jars)
+    except subprocess.CalledProcessError as fault:
+        message = f"Apache Kafka could not be fetched by mvn: {fault.stdout.strip()[-500:]}"
+        raise NotOnThisMachine(message) from fault
+    finally:
+        shutil.rmtree(draft, ignore_errors=True)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BrokerPlace:
+    """One broker: its number from 1, its two ports and its directory."""
+
+    number: int
+    port: int
+    controller_port: int
+    directory: Path
+
+    @property
+    def configuration(self) -> Path:
+        """The file that the broker is started with."""
+        return self.directory / "server.properties"
+
+
+def write_configuration(place: BrokerPlace, places: Sequence[BrokerPlace], more: dict[str, str]) -> None:
+    """Write one broker's configuration, as one of `places`, with the settings `more` besides or instead."""
+    copies = min(3, len(places))
+    voters = ",".join(f"{each.number}@{LOOPBACK}:{each.controller_port}" for each in places)
+    settings = {
+        "process.roles": "broker,controller",
+        "node.id": str(place.number),
+        "controller.quorum.voters": voters,
+        "controller.listener.names": "CONTROLLER",
+        "listeners": f"PLAINTEXT://{LOOPBACK}:{place.port},CONTROLLER://{LOOPBACK}:{place.controller_port}",
+        "listener.security.protocol.map": "PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT",
+        "inter.broker.listener.name": "PLAINTEXT",
+        "log.dirs": str(place.directory / "logs"),
+        "auto.create.topics.enable": "false",
+        "default.replication.factor": str(copies),
+        "min.insync.replicas": str(max(1, copies - 1)),
+        "offsets.topic.replication.factor": str(copies),
+        "offsets.topic.num.partitions": "3",
+        "transaction.state.log.replication.factor": str(copies),
+        "transaction.state.log.min.isr": str(max(1, copies - 1)),
+        "transaction.state.log.num.partitions": "3",
+        "share.coordinator.state.topic.replication.factor": str(copies),
+        "share.coordinator.state.topic.min.isr": str(max(1, copies - 1)),
+        # A broker that was killed is noticed, and its partitions are led by another, within three seconds.
+        "broker.session.timeout.ms": "3000",
+        "broker.heartbeat.interval.ms": "500",
+        "controller.quorum.election.timeout.ms": "500",
+        "controller.quorum.fetch.timeout.ms": "1000",
+        "group.initial.rebalance.delay.ms": "0",
+        "group.min.session.timeout.ms": "500",
+        # Topics come and go with every test.
+        "file.delete.delay.ms": "100",
+        "log.segment.delete.delay.ms": "100",
+        "log.cleaner.dedupe.buffer.size": "16777216",
+        "log.index.size.max.bytes": "1048576",
+        **more,
+    }
+    lines = "".join(f"{name}={value}\n" for name, value in settings.items())
+    place.configuration.write_text(lines, encoding="utf-8")

@@ -103,7 +103,7 @@ async def test_what_is_published_is_projected_and_said_to_be_complete(place: Pla
     since = now()
     await place.publish(0, COUNT)
     await place.projected(COUNT, since)
-    assert not projector.watching.done()
+    assert not projector.keeping.done()
 
 
 @pytest.mark.usefixtures("projector")

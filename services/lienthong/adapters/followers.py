@@ -102,6 +102,11 @@ class Follower:
             failing=self._failing,
         )
 
+    @property
+    def following(self) -> bool:
+        """Whether the partition is followed here: its position is known, and it was not given to another process."""
+        return self._position is not None
+
     def attach(self, point: Callable[[int], None]) -> None:
         """Take the function that tells the subscriber from which position to read."""
         self._point = point

@@ -159,6 +159,20 @@ local function candidates(keys, args)
   return table.concat(state, ' ') .. '\n' .. records_of(base_of(keys[1]), args[2])
 end
 
+-- KEYS state  ARGV first bucket, last bucket
+-- Removes these buckets of a cell, of cards or of the index, with the records that have keys of their own.
+local function forget(keys, args)
+  local base = base_of(keys[1])
+  for bucket = tonumber(args[1]), tonumber(args[2]) do
+    local records = redis.call('HGETALL', base .. 'b' .. bucket)
+    for i = 1, #records, 2 do
+      if records[i + 1] == '' then redis.call('UNLINK', base .. 'r' .. records[i]) end
+    end
+    redis.call('UNLINK', base .. 'b' .. bucket)
+  end
+  return 1
+end
+
 -- KEYS stream, state  ARGV id of the entry before, id, batch id, batch
 -- Reply {1, id} | {0, last id}: an entry is only ever appended to the one it was made to follow.
 local function mirror(keys, args)
@@ -179,6 +193,7 @@ register('old', old, {'no-writes'})
 register('write', write)
 register('index', index)
 register('recount', recount)
+register('forget', forget)
 register('incomplete', incomplete)
 register('caught_up', caught_up)
 register('read', read, {'no-writes'})

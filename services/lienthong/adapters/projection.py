@@ -226,6 +226,27 @@ class Projection:
         state = self.keys.state(cell)
         return bool(await self._call("recount", state, facts, digest.to_bytes(DIGEST_BYTES, "big"), position))
 
+    async def forget(self) -> bool:
+        """Remove the generation, which nobody may be reading or writing; tell whether there was anything of it.
+
+        1. Take the positions, so that nothing is proved by what is about to be empty. 2. Remove the buckets. 3. Remove
+        what is left of the states, by which a removal that was cut short is found again.
+        """
+        states = [self.keys.state(cell) for cell in range(self.cells)]
+        states += [self.keys.index_state(cell) for cell in range(INDEX_CELLS)]
+        found = zip(states, await self._hashes(states, "buckets"), strict=True)
+        counts = {state: int(count) for state, (count,) in found if count is not None}
+        # 1
+        for state in counts:
+            await self.redis.hdel(state, "position", "caught_up_at")
+        # 2
+        for state, buckets in counts.items():
+            for first in range(0, buckets, _BUCKETS_PER_READ):
+                await self._call("forget", state, first, min(first + _BUCKETS_PER_READ, buckets) - 1)
+            # 3
+            await self.redis.unlink(state)
+        return bool(counts)
+
     def _before(self, cell: int, answer: Sequence[Any]) -> Before:
         position, facts, digest, blob = answer
         if position is None:

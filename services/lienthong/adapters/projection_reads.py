@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 from redis.asyncio import Redis
 
+from lienthong.adapters.generations import FIRST
 from lienthong.adapters.projection_layout import (
     BUCKETS,
     INDEX_CELLS,
@@ -98,18 +99,29 @@ class Watermarks:
         return all(now >= before for now, before in zip(positions, seen, strict=True))
 
 
-class ProjectionReads:
-    """The reads of one generation behind one client."""
+class _Generation:
+    """What is known of the generation that is read; a round trip keeps to the one that it began with."""
 
-    def __init__(self, redis: Redis, clock: Clock, cells: int, generation: int = 1) -> None:
+    def __init__(self, cells: int, generation: int) -> None:
+        self.keys = Keys(generation)
+        self.buckets = BUCKETS
+        self.marks = Watermarks(cells)
+        self.said: tuple[CellSaid, ...] = ()
+        self.said_at = datetime.min.replace(tzinfo=UTC)
+
+
+class ProjectionReads:
+    """The reads of the generation that answers, behind one client."""
+
+    def __init__(self, redis: Redis, clock: Clock, cells: int) -> None:
         self.cells = cells
         self._redis = redis
         self._clock = clock
-        self._keys = Keys(generation)
-        self._buckets = BUCKETS
-        self._marks = Watermarks(cells)
-        self._said: tuple[CellSaid, ...] = ()
-        self._said_at = datetime.min.replace(tzinfo=UTC)
+        self._generation = _Generation(cells, FIRST)
+
+    def move_to(self, generation: int) -> None:
+        """Read another generation from the next round trip on."""
+        self._generation = _Generation(self.cells, generation)
 
     async def round_trip(self, reads: Sequence[Read]) -> list[Answer]:
         """Answer the reads in their order. Raises redis.RedisError, OSError.
@@ -117,11 +129,12 @@ class ProjectionReads:
         How many buckets a cell has is part of what it says; where that is other than was thought, the reads went to
         the wrong ones and are made again.
         """
-        buckets = self._buckets
-        answers = await self._attempt(reads)
-        return answers if self._buckets == buckets else await self._attempt(reads)
+        generation = self._generation
+        buckets = generation.buckets
+        answers = await self._attempt(generation, reads)
+        return answers if generation.buckets == buckets else await self._attempt(generation, reads)
 
-    async def _attempt(self, reads: Sequence[Read]) -> list[Answer]:
+    async def _attempt(self, generation: _Generation, reads: Sequence[Read]) -> list[Answer]:
         """1. The states of all cells, if citizen IDs need them; 2. the numbers, by cell; 3. the index, by its cells."""
         by_cell: dict[int, list[int]] = {}
         by_index: dict[int, list[int]] = {}
@@ -131,54 +144,59 @@ class ProjectionReads:
             else:
                 by_index.setdefault(index_cell_of(key_of(read.citizen_id)), []).append(at)
         now = self._clock.now()
-        refresh = bool(by_index) and not timedelta() <= now - self._said_at <= STATES_AGE_MAX
+        refresh = bool(by_index) and not timedelta() <= now - generation.said_at <= STATES_AGE_MAX
         async with self._redis.pipeline(transaction=False) as pipeline:
             if refresh:
                 for cell in range(self.cells):
-                    pipeline.execute_command("FCALL_RO", _READ, 1, self._keys.state(cell), b"")
+                    pipeline.execute_command("FCALL_RO", _READ, 1, generation.keys.state(cell), b"")
             for cell, places in by_cell.items():
-                blob = keys_blob([_key(reads[at]) for at in places], self._buckets)
-                pipeline.execute_command("FCALL_RO", _READ, 1, self._keys.state(cell), blob)
+                blob = keys_blob([_key(reads[at]) for at in places], generation.buckets)
+                pipeline.execute_command("FCALL_RO", _READ, 1, generation.keys.state(cell), blob)
             for cell, places in by_index.items():
-                blob = citizen_blob([_key(reads[at]) for at in places], self._buckets)
-                pipeline.execute_command("FCALL_RO", _CANDIDATES, 1, self._keys.index_state(cell), self.cells, blob)
+                blob = citizen_blob([_key(reads[at]) for at in places], generation.buckets)
+                pipeline.execute_command(
+                    "FCALL_RO", _CANDIDATES, 1, generation.keys.index_state(cell), self.cells, blob
+                )
             replies = iter(await pipeline.execute())
         if refresh:
-            self._said = tuple(self._cell(cell, next(replies))[0] for cell in range(self.cells))
-            self._said_at = now
+            generation.said = tuple(_cell(generation, cell, next(replies))[0] for cell in range(self.cells))
+            generation.said_at = now
         answers: dict[int, Answer] = {}
         for cell, places in by_cell.items():
-            said, blob = self._cell(cell, next(replies))
+            said, blob = _cell(generation, cell, next(replies))
             records = dict(found(blob))
             answers.update((at, RecordRead(records.get(rank), said)) for rank, at in enumerate(places))
         for cell, places in by_index.items():
-            answers.update(self._candidates(cell, places, next(replies)))
+            answers.update(_candidates(generation, cell, places, next(replies)))
         return [answers[at] for at in range(len(reads))]
 
-    def _cell(self, cell: int, reply: bytes) -> tuple[CellSaid, bytes]:
-        header, _, blob = reply.partition(b"\n")
-        position, caught_up_at, lacking, buckets = header.split(b" ")
-        self._learn(buckets)
-        stands = -1 if position == _ABSENT else int(position)
-        moment = None if caught_up_at == _ABSENT else datetime.fromtimestamp(int(caught_up_at) / 1000, UTC)
-        return CellSaid(stands, moment, self._marks.reached(cell, stands) and lacking == _ABSENT), blob
 
-    def _candidates(self, cell: int, places: list[int], reply: bytes) -> Iterable[tuple[int, Answer]]:
-        header, _, blob = reply.partition(b"\n")
-        buckets, *positions = header.split(b" ")
-        self._learn(buckets)
-        indexed = [0 if position == _ABSENT else int(position) for position in positions]
-        reached = self._marks.indexed(cell, indexed)
-        whole = reached and all(has >= said.position for has, said in zip(indexed, self._said, strict=True))
-        numbers = dict(found(blob))
-        for rank, at in enumerate(places):
-            joined = numbers.get(rank, b"")
-            keys = tuple(joined[start : start + _NUMBER_BYTES] for start in range(0, len(joined), _NUMBER_BYTES))
-            yield at, CandidatesRead(keys, whole, self._said)
+def _cell(generation: _Generation, cell: int, reply: bytes) -> tuple[CellSaid, bytes]:
+    header, _, blob = reply.partition(b"\n")
+    position, caught_up_at, lacking, buckets = header.split(b" ")
+    _learn(generation, buckets)
+    stands = -1 if position == _ABSENT else int(position)
+    moment = None if caught_up_at == _ABSENT else datetime.fromtimestamp(int(caught_up_at) / 1000, UTC)
+    return CellSaid(stands, moment, generation.marks.reached(cell, stands) and lacking == _ABSENT), blob
 
-    def _learn(self, buckets: bytes) -> None:
-        if buckets != _ABSENT:
-            self._buckets = int(buckets)
+
+def _candidates(generation: _Generation, cell: int, places: list[int], reply: bytes) -> Iterable[tuple[int, Answer]]:
+    header, _, blob = reply.partition(b"\n")
+    buckets, *positions = header.split(b" ")
+    _learn(generation, buckets)
+    indexed = [0 if position == _ABSENT else int(position) for position in positions]
+    reached = generation.marks.indexed(cell, indexed)
+    whole = reached and all(has >= said.position for has, said in zip(indexed, generation.said, strict=True))
+    numbers = dict(found(blob))
+    for rank, at in enumerate(places):
+        joined = numbers.get(rank, b"")
+        keys = tuple(joined[start : start + _NUMBER_BYTES] for start in range(0, len(joined), _NUMBER_BYTES))
+        yield at, CandidatesRead(keys, whole, generation.said)
+
+
+def _learn(generation: _Generation, buckets: bytes) -> None:
+    if buckets != _ABSENT:
+        generation.buckets = int(buckets)
 
 
 def _key(read: Read) -> bytes:

@@ -6,8 +6,9 @@ passed over: the register stays what it was and says that it is not complete, un
 
 import asyncio
 import contextlib
+import secrets
 import zlib
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
 
@@ -15,6 +16,8 @@ import structlog
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
+from lienthong.adapters.generations import FIRST as GENERATION
+from lienthong.adapters.generations import Generations
 from lienthong.adapters.register_codec import unpack_batch
 from lienthong.adapters.register_mirror import FIRST, MirrorEntry, MirrorState, RegisterMirror, chained
 from lienthong.domain.register import BatchOutOfPlaceError, Register
@@ -25,6 +28,8 @@ from lienthong.runtime.tasks import end
 BLOCK_MS = 500
 #: How long the register may go without hearing from the mirror before it says that it may lack something.
 SILENCE_MAX = timedelta(seconds=5)
+#: How often it is said which generation is read.
+SAID_EVERY = timedelta(seconds=1)
 #: How long a process waits for the register before it begins without one.
 START_WAIT_S = 2.5
 #: The pause after a fault or a gap: the projector looks once a second.
@@ -37,17 +42,28 @@ _log = structlog.stdlib.get_logger("lienthong.register")
 
 
 class RegisterFeed:
-    """Follows the mirror of one generation; `redis` should be a client whose answers may take longer than BLOCK_MS."""
+    """Follows the mirror of the generation that answers; `redis` should be a client that may wait longer than BLOCK_MS.
 
-    def __init__(self, redis: Redis, clock: Clock, generation: int = 1) -> None:
-        self._mirror = RegisterMirror(redis, generation)
+    `on_generation` hears of the generation that is followed, before the register of it is the one to use.
+    """
+
+    def __init__(self, redis: Redis, clock: Clock, on_generation: Callable[[int], None] = lambda _: None) -> None:
+        self._redis = redis
         self._clock = clock
+        self._on_generation = on_generation
+        self._generations = Generations(redis)
+        self._name = secrets.token_hex(8)
+        self._generation = GENERATION
+        self._mirror = RegisterMirror(redis, GENERATION)
+        # The generation that was switched to, and the position of the switch, until its own mirror has reached it.
+        self._next: tuple[int, int] | None = None
         self._register = Register.empty()
         self._last = FIRST
         self._entries = 0
         self._sound = False
         self._filled = False
         self._heard_at: datetime | None = None
+        self._said_at: datetime | None = None
         self._changed = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
 
@@ -80,6 +96,8 @@ class RegisterFeed:
         if self._task is not None:
             await end(self._task)
             self._task = None
+            with contextlib.suppress(*_FAULTS):
+                await self._generations.leaves(self._name)
 
     async def changed(self) -> None:
         """Return when the register, or whether it is sound, changes next."""
@@ -91,12 +109,16 @@ class RegisterFeed:
         1. Read what follows the last entry.
         2. If the mirror does not continue what was folded, read it from its beginning.
         3. Fold, in a thread, what was not folded before.
+        4. Follow a switch to another generation once its mirror reaches as far, and say which one is read.
         """
         entries = await self._mirror.read_after(self._last, block_ms) if self._sound else []
         if not self._sound or not chained(entries, self._last) or not await self._continues(entries):
             await self._begin_anew()
         elif entries:
-            await self._fold(self._register, entries)
+            await self._fold(self._register, self._entries, entries)
+        if self._next is not None:
+            await self._follow(*self._next)
+        await self._say()
         if self._sound:
             self._heard_at = self._clock.now()
 
@@ -117,13 +139,41 @@ class RegisterFeed:
         reaches = entries[-1].position if entries else self._register.position
         return stands.entries >= self._entries + len(entries) and _position(stands.last) >= reaches
 
+    async def _follow(self, generation: int, position: int) -> None:
+        """Read the mirror of another generation from here on, if it is filled and has the switch itself."""
+        stands = await RegisterMirror(self._redis, generation).stands()
+        if stands.caught_up_at_ms is not None and _position(stands.last) >= position:
+            self._take_generation(generation)
+            await self._begin_anew()
+
+    def _take_generation(self, generation: int) -> None:
+        _log.info("generation_followed", generation=generation, before=self._generation)
+        self._next = None
+        self._generation = generation
+        self._mirror = RegisterMirror(self._redis, generation)
+        self._said_at = None
+        self._on_generation(generation)
+
+    async def _say(self) -> None:
+        """Say about once a second which generation is read here, and at once after a switch."""
+        now = self._clock.now()
+        if self._said_at is None or abs(now - self._said_at) >= SAID_EVERY:
+            await self._generations.reads(self._name, self._generation, now)
+            self._said_at = now
+
     async def _begin_anew(self) -> None:
-        """Read the whole mirror, and take it if it is sound and lacks nothing that was folded."""
+        """Read the whole mirror, and take it if it is sound and lacks nothing that was folded.
+
+        Whoever begins, or finds nothing where it read, looks first which generation answers by now.
+        """
+        current = (await self._generations.plan()).current
+        if current > self._generation:
+            self._take_generation(current)
         reaches = _position((await self._stands()).last)
         if reaches >= self._register.position:
             entries = await self._mirror.read_all()
             if chained(entries, FIRST) and (entries[-1].position if entries else 0) >= self._register.position:
-                await self._fold(Register.empty(), entries)
+                await self._fold(Register.empty(), 0, entries)
                 return
         if self._sound:
             _log.error("register_gap", reaches=reaches, folded=self._register.position)
@@ -134,15 +184,19 @@ class RegisterFeed:
         self._filled = stands.caught_up_at_ms is not None
         return stands
 
-    async def _fold(self, register: Register, entries: Sequence[MirrorEntry]) -> None:
+    async def _fold(self, register: Register, known: int, entries: Sequence[MirrorEntry]) -> None:
+        """Fold the entries onto a register that `known` entries made."""
         try:
             folded = await asyncio.to_thread(_folded, register, entries)
         except _UNREADABLE as fault:
             _log.error("register_unreadable", fault=type(fault).__name__, reaches=entries[-1].position)
             self._tell(sound=False)
             return
+        self._entries = known + len(entries)
         self._register = folded
-        self._entries = len(folded.batches)
+        for entry in entries:
+            if entry.generation is not None and entry.generation > self._generation:
+                self._next = (entry.generation, entry.position)
         self._last = entries[-1].id if entries else FIRST
         self._heard_at = self._clock.now()
         self._tell(sound=True)
@@ -154,12 +208,14 @@ class RegisterFeed:
 
 
 @asynccontextmanager
-async def followed(redis: Redis, clock: Clock) -> AsyncIterator[RegisterFeed]:
-    """Follow the register of a projection while the block lasts.
+async def followed(
+    redis: Redis, clock: Clock, on_generation: Callable[[int], None] = lambda _: None
+) -> AsyncIterator[RegisterFeed]:
+    """Follow the register of a projection while the block lasts, and tell of the generation that is followed.
 
     The block begins when the register is folded, or after `START_WAIT_S` without a store: desks are answered then too.
     """
-    feed = RegisterFeed(redis, clock)
+    feed = RegisterFeed(redis, clock, on_generation)
     feed.start()
     try:
         for _ in range(int(START_WAIT_S / PAUSE_S)):
@@ -174,7 +230,8 @@ async def followed(redis: Redis, clock: Clock) -> AsyncIterator[RegisterFeed]:
 
 def _folded(register: Register, entries: Sequence[MirrorEntry]) -> Register:
     for entry in entries:
-        register = register.with_batch(unpack_batch(entry.batch, entry.position))
+        if entry.generation is None:
+            register = register.with_batch(unpack_batch(entry.batch, entry.position))
     return register
 
 

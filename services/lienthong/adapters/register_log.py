@@ -1,12 +1,15 @@
 """Reads the register's stream: which facts each batch brought, and which seals stand."""
 
+from dataclasses import dataclass
+
 from lienthong.adapters.event_log import Entry, EventLog, Recreated, Trimmed
+from lienthong.adapters.generations import FIRST
 from lienthong.adapters.registers import fact_of
 from lienthong.adapters.wire import Event, Refusal, RefusalCode, decode
 from lienthong.domain.facts import ANNULLED, FAMILY_OF
 from lienthong.domain.register import Register
 from lienthong.domain.seals import RefusedSeal, Seal, SealedBatch, SealLog
-from lienthong_schemas.batches import BatchSealed
+from lienthong_schemas.batches import BatchSealed, GenerationSwitched
 from lienthong_schemas.streams import REGISTER
 
 #: Entries fetched in one read: facts are some 400 bytes each.
@@ -26,23 +29,43 @@ class RegisterGap(Exception):
         self.found = found
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Switch:
+    """From `position` on answers come from this generation of the projection."""
+
+    generation: int
+    position: int
+
+
 class RegisterLog:
-    """Takes the entries of the stream in their order, from the first; every reader comes to the same batches."""
+    """Takes the entries of the stream in their order, from the first; every reader comes to the same batches.
+
+    A generation of the projection once left is not taken up again: a switch that goes back counts for nothing.
+    """
 
     def __init__(self) -> None:
         self._seals = SealLog()
+        self._generation = FIRST
 
-    def take(self, entry: Entry) -> SealedBatch | RefusedSeal | Refusal | None:
-        """Read an entry: the batch that it seals, a seal that does not stand, what cannot be read, or nothing.
+    def take(self, entry: Entry) -> SealedBatch | Switch | RefusedSeal | Refusal | None:
+        """Read an entry: the batch it seals, a switch, a seal that does not stand, what cannot be read, or nothing.
 
         Entries may come again; a seal that stands gives its batch once, and is refused as accepted after that.
         """
         event = decode(entry.value, REGISTER)
         if isinstance(event, Refusal):
             return event
+        if isinstance(event.message, GenerationSwitched):
+            return self._switch(event.message.generation, entry.offset + 1)
         if isinstance(event.message, BatchSealed):
             return self._seals.seal(_seal(event.message, entry.offset + 1))
         return self._fact(event)
+
+    def _switch(self, generation: int, position: int) -> Switch | None:
+        if generation <= self._generation:
+            return None
+        self._generation = generation
+        return Switch(generation=generation, position=position)
 
     def _fact(self, event: Event) -> Refusal | None:
         if event.type not in FAMILY_OF and event.type != ANNULLED:

@@ -1,6 +1,6 @@
-"""The register beside the cards: a stream with one entry for each accepted batch, each naming the one it follows.
+"""The register beside the cards: a stream of accepted batches and switches, each entry naming the one it follows.
 
-The id of an entry is the position of its batch (`0-POSITION`: the offset of the seal in the log, plus one).
+The id of an entry is its position (`0-POSITION`: the offset of the seal or of the switch in the log, plus one).
 """
 
 from collections.abc import Sequence
@@ -12,6 +12,8 @@ from redis.asyncio import Redis
 from lienthong.adapters.projection_layout import Keys
 
 FIRST: str = "0-0"
+#: What the id of a switch begins with; that of a batch is hexadecimal.
+SWITCH: str = "generation:"
 
 _MIRROR = "lienthong_1_mirror"
 #: Entries in one read: a register has tens of batches, and the largest take a fraction of a megabyte.
@@ -20,12 +22,20 @@ _ENTRIES_PER_READ = 16
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MirrorEntry:
-    """One accepted batch: where it stands, the entry it follows (`0-0` for none), and its packed bytes."""
+    """One accepted batch: where it stands, the entry it follows (`0-0` for none), and its packed bytes.
+
+    A switch of the generation stands among them: it has no bytes, and `SWITCH` and the generation for an id.
+    """
 
     position: int
     previous: str
     batch_id: str
     batch: bytes
+
+    @property
+    def generation(self) -> int | None:
+        """Return the generation that is switched to, None for a batch."""
+        return int(self.batch_id.removeprefix(SWITCH)) if self.batch_id.startswith(SWITCH) else None
 
     @property
     def id(self) -> str:

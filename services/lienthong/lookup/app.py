@@ -42,10 +42,10 @@ async def running(settings: Settings, clock: Clock) -> AsyncIterator[LookupParts
         keys = KeyStore(ground.directory.keys, settings.master_key_bytes())
         stack.callback(keys.close)
         sealer = Sealer(keys, clock)
-        feed = await stack.enter_async_context(followed(store, clock))
         await load_outbox_functions(store)
         images = await stack.enter_async_context(_image_reader(settings))
         reads = ProjectionReads(store, clock, log.partitions(CARDS.name))
+        feed = await stack.enter_async_context(followed(store, clock, reads.move_to))
         desk = Desk(CardReader(reads, clock, timedelta(seconds=settings.absence_bound_s)), lambda: feed.register)
         recorder = Recorder(sealer)
         cells = [HTTP_CELL]

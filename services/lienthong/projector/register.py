@@ -11,8 +11,8 @@ import structlog
 from lienthong.adapters.dead_letters import SetAside
 from lienthong.adapters.followers import Batch, Follower
 from lienthong.adapters.register_codec import pack_batch
-from lienthong.adapters.register_log import RegisterLog
-from lienthong.adapters.register_mirror import FIRST, MirrorEntry, RegisterMirror
+from lienthong.adapters.register_log import RegisterLog, Switch
+from lienthong.adapters.register_mirror import FIRST, SWITCH, MirrorEntry, RegisterMirror
 from lienthong.adapters.wire import Refusal
 from lienthong.domain.seals import RefusedSeal, SealedBatch
 
@@ -48,6 +48,8 @@ class RegisterProjector:
                 match self._reading.take(entry):
                     case SealedBatch() as taken:
                         await self._accept(taken)
+                    case Switch() as taken:
+                        self._switched(taken)
                     case RefusedSeal(seal=seal, reason=reason):
                         _log.warning("seal_refused", batch=seal.batch_id, reason=reason.value, position=seal.position)
                     case Refusal() as refusal:
@@ -65,11 +67,16 @@ class RegisterProjector:
 
     async def _accept(self, batch: SealedBatch) -> None:
         _log.info("batch_accepted", batch=batch.batch_id, facts=len(batch.facts), position=batch.position)
-        self._accepted.append(await asyncio.to_thread(self._entry, batch))
+        packed = await asyncio.to_thread(pack_batch, batch)
+        self._append(batch.position, batch.batch_id, packed)
 
-    def _entry(self, batch: SealedBatch) -> MirrorEntry:
+    def _switched(self, switch: Switch) -> None:
+        _log.info("generation_switched", generation=switch.generation, position=switch.position)
+        self._append(switch.position, f"{SWITCH}{switch.generation}", b"")
+
+    def _append(self, position: int, batch_id: str, packed: bytes) -> None:
         previous = self._accepted[-1].id if self._accepted else FIRST
-        return MirrorEntry(position=batch.position, previous=previous, batch_id=batch.batch_id, batch=pack_batch(batch))
+        self._accepted.append(MirrorEntry(position=position, previous=previous, batch_id=batch_id, batch=packed))
 
     async def _write_up(self) -> None:
         """Append what was accepted and is not in the mirror.

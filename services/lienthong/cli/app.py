@@ -97,6 +97,12 @@ COMMANDS = {
         en="Write out the contract of every message.",
         vi="Xuất lược đồ của mọi thông điệp.",
     ),
+    "topics": Listed(
+        place="topics:app",
+        panel=_RUN,
+        en="Make and check the topics of a distributed log.",
+        vi="Tạo và kiểm tra các chủ đề Kafka.",
+    ),
     "status": Listed(
         place="status:app",
         panel=_WATCH,

@@ -1,5 +1,6 @@
 """`lienthong projector|lookup|monitor`: one process of the service, as `lienthong up` starts three of them."""
 
+import asyncio
 import sqlite3
 import sys
 from collections.abc import Callable, Coroutine
@@ -11,6 +12,8 @@ import typer
 import uvloop
 from redis.exceptions import RedisError
 
+from lienthong.adapters.event_log import LogAway
+from lienthong.adapters.kafka_admin import TopicsUnusable, refuse_unusable
 from lienthong.adapters.keys import KeyStoreRefused
 from lienthong.adapters.projection import ProjectionRefused
 from lienthong.adapters.serving import AddressTaken
@@ -19,11 +22,16 @@ from lienthong.cli.options import DataDir, settings_of
 from lienthong.runtime import logging
 from lienthong.runtime.datadir import DataDirectoryRefused, data_directory
 from lienthong.runtime.settings import Settings
+from lienthong.runtime.supervisor import embedded_servers
 
 #: What no second start can mend; `lienthong up` ends when a process ends with it.
-_REFUSED = (KeyStoreRefused, ProjectionRefused, AddressTaken, DataDirectoryRefused)
+_REFUSED = (KeyStoreRefused, ProjectionRefused, AddressTaken, DataDirectoryRefused, TopicsUnusable)
 #: The servers may be there in a moment; `lienthong up` starts a process again that ends with this.
 _AGAIN = 1
+#: How long a start waits for the brokers' word on the topics; look-ups must not wait for brokers that are away.
+_TOPICS_TIMEOUT_S = 5.0
+
+Process = Callable[[Settings], Coroutine[Any, Any, None]]
 
 projector, lookup, monitor = (typer.Typer(add_completion=False, rich_markup_mode="markdown") for _ in range(3))
 
@@ -57,13 +65,13 @@ def run_monitor(data_dir: DataDir = None) -> None:
 
 def _run(name: str, settings: Settings) -> None:
     directory = data_directory(settings.data_dir)
-    if not directory.root.exists():
+    if not directory.root.exists() and embedded_servers(settings):
         fail(f"There is no data directory {directory.root}.", f"lienthong up --data-dir {directory.root} makes it.")
     logging.configure(settings.log_level, settings.log_format)
-    process: Callable[[Settings], Coroutine[Any, Any, None]] = import_module(f"lienthong.{name}.app").run
+    process: Process = import_module(f"lienthong.{name}.app").run
     try:
         directory.prepare()
-        uvloop.run(process(settings))
+        uvloop.run(_on_sound_topics(process, settings))
     except _REFUSED as fault:
         fail(str(fault))
     except (RedisError, OSError, sqlite3.Error) as fault:
@@ -72,3 +80,18 @@ def _run(name: str, settings: Settings) -> None:
     except Exception as fault:  # noqa: BLE001 -- what a traceback would print of it may be a person
         structlog.stdlib.get_logger("lienthong").critical("process_ends", process=name, exc_info=fault)
         sys.exit(_AGAIN)
+
+
+async def _on_sound_topics(process: Process, settings: Settings) -> None:
+    """Run the process unless the brokers say that topics are missing or laid out otherwise.
+
+    On other partitions than it believes in, a process would look for a card in a cell that never gets it. Brokers that
+    are away say nothing, and an answer needs none.
+    """
+    if settings.kafka_servers is not None:
+        try:
+            async with asyncio.timeout(_TOPICS_TIMEOUT_S):
+                await refuse_unusable(settings)
+        except (LogAway, TimeoutError) as fault:
+            warn(f"The topics were not checked: {type(fault).__name__}.")
+    await process(settings)

@@ -1,4 +1,7 @@
-"""Runs everything on one machine: two servers and three processes, as one service that starts, heals and stops."""
+"""Runs everything on one machine: servers and three processes, as one service that starts, heals and stops.
+
+The servers are two, the log's and the projection's, less those that a setting says are elsewhere.
+"""
 
 import asyncio
 import contextlib
@@ -20,8 +23,14 @@ PROCESSES = ("projector", "lookup", "monitor")
 WATCH_INTERVAL_S = 0.1
 
 
+def embedded_servers(settings: Settings) -> tuple[str, ...]:
+    """Return the names of the servers that run here, because no setting says where they are."""
+    elsewhere = {"log": settings.kafka_servers, "projection": settings.projection_url}
+    return tuple(name for name in SERVERS if elsewhere[name] is None)
+
+
 def server_specs(directory: DataDirectory, settings: Settings) -> list[ServerSpec]:
-    """Return how the two servers are run: apart, so that flushing or restoring the projection spares the truth."""
+    """Return how the servers are run: apart, so that flushing or restoring the projection spares the truth."""
     return [
         ServerSpec(
             name=name,
@@ -30,7 +39,7 @@ def server_specs(directory: DataDirectory, settings: Settings) -> list[ServerSpe
             socket=directory.socket(name),
             binary=settings.server_binary,
         )
-        for name in SERVERS
+        for name in embedded_servers(settings)
     ]
 
 
@@ -57,7 +66,7 @@ async def up(
     """Run the whole service until SIGINT, SIGTERM or `stop`, then stop it cleanly.
 
     1. Hold the data directory.
-    2. Start both servers at once, or adopt those that outlived an earlier parent.
+    2. Start the servers that run here at once, or adopt those that outlived an earlier parent.
     3. Start the processes; when each has said that it is ready, announce `service ready`.
     4. Start again whatever ends, until it is time to stop.
     5. Stop the processes, then the servers.

@@ -1,0 +1,163 @@
+"""Asks the brokers for the topics there are, and makes the ones that are missing."""
+
+from collections.abc import AsyncIterator, Iterable, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from typing import Any, Final
+
+from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
+from aiokafka.errors import BrokerResponseError, KafkaError, NoError, TopicAlreadyExistsError, for_code
+from aiokafka.helpers import create_ssl_context
+
+from lienthong.adapters.event_log import LogAway
+from lienthong.adapters.kafka_topics import Drift, FoundTopic, Topic, topics, unusable
+from lienthong.runtime.settings import Settings
+
+# A broker that does not answer within this is not answering; the command may be repeated.
+REQUEST_TIMEOUT_MS: Final = 10_000
+# Topics spread over a cluster within a second; each broker may be asked for them at once afterwards.
+CREATE_TIMEOUT_MS: Final = 30_000
+
+
+class TopicsRefused(Exception):
+    """The brokers answered that they will not; `topic` is which one it was about and `kind` their word for why."""
+
+    def __init__(self, topic: str, kind: type[BrokerResponseError], said: str | None) -> None:
+        self.topic = topic
+        self.kind = kind
+        super().__init__(f"The brokers refuse {topic} ({kind.__name__}): {(said or kind.description).rstrip('.')}.")
+
+
+class TopicsUnusable(Exception):
+    """The log cannot be used as it is: topics are missing, or have other numbers of partitions."""
+
+    def __init__(self, drifts: tuple[Drift, ...]) -> None:
+        self.drifts = drifts
+        missing = [drift.topic for drift in drifts if drift.what == "topic"]
+        sentences = [drift.sentence for drift in drifts if drift.what != "topic"]
+        if missing:
+            sentences.insert(0, f"Missing topics: {', '.join(missing)}; lienthong topics create makes them.")
+        super().__init__(" ".join(sentences))
+
+
+class TopicAdmin:
+    """The topics of the brokers behind one client. Everything raises LogAway where these are away."""
+
+    def __init__(self, client: AIOKafkaAdminClient) -> None:
+        self._client = client
+
+    async def found(self, wanted: Iterable[Topic]) -> dict[str, FoundTopic]:
+        """Return those of the topics that exist, as they are.
+
+        Raises TopicsRefused where this user may not read their options.
+        """
+        names = {topic.name for topic in wanted}
+        layouts = {name: each for name, each in (await self._layouts()).items() if name in names}
+        options = await self._options(layouts)
+        return {
+            name: FoundTopic(
+                partitions=len(partitions),
+                replication=min((len(each["replicas"]) for each in partitions), default=0),
+                options=options[name],
+            )
+            for name, partitions in layouts.items()
+        }
+
+    async def unusable(self, wanted: Iterable[Topic]) -> tuple[Drift, ...]:
+        """Return what a process could not start with; the right to see the topics suffices for it."""
+        found = {
+            name: FoundTopic(partitions=len(partitions), replication=0, options={})
+            for name, partitions in (await self._layouts()).items()
+        }
+        return unusable(wanted, found)
+
+    async def create(self, missing: Iterable[Topic]) -> None:
+        """Make topics; one that somebody else made meanwhile is left as it is.
+
+        Raises TopicsRefused, after which those that were not refused are made all the same.
+        """
+        new = [
+            NewTopic(
+                topic.name,
+                topic.partitions,
+                topic.replication,
+                topic_configs={name: option.value for name, option in topic.options.items()},
+            )
+            for topic in missing
+        ]
+        with _faults():
+            answer = await self._client.create_topics(new, timeout_ms=CREATE_TIMEOUT_MS)
+        for name, code, message in answer.topic_errors:
+            kind = for_code(code)
+            if kind not in {NoError, TopicAlreadyExistsError}:
+                raise TopicsRefused(name, kind, message)
+
+    async def _layouts(self) -> dict[str, list[dict[str, Any]]]:
+        """Return the partitions of every topic that this user may see.
+
+        All are asked for, because asking for one by its name makes a broker create it where that is not switched off.
+        """
+        with _faults():
+            return {each["topic"]: each["partitions"] for each in await self._client.describe_topics()}
+
+    async def _options(self, names: Iterable[str]) -> dict[str, dict[str, str]]:
+        resources = [ConfigResource(ConfigResourceType.TOPIC, name) for name in names]
+        if not resources:
+            return {}
+        with _faults():
+            (answer,) = await self._client.describe_configs(resources)
+        options = {}
+        for code, message, _, name, entries in answer.resources:
+            if for_code(code) is not NoError:
+                raise TopicsRefused(name, for_code(code), message)
+            options[name] = {entry[0]: entry[1] for entry in entries}
+        return options
+
+
+@asynccontextmanager
+async def topic_admin(settings: Settings) -> AsyncIterator[TopicAdmin]:
+    """Connect to the brokers that the settings name, while the block lasts. Raises LogAway."""
+    client = AIOKafkaAdminClient(
+        bootstrap_servers=settings.kafka_servers,
+        client_id="lienthong-topics",
+        request_timeout_ms=REQUEST_TIMEOUT_MS,
+        **_security(settings),
+    )
+    try:
+        with _faults():
+            await client.start()
+        yield TopicAdmin(client)
+    finally:
+        await client.close()
+
+
+async def refuse_unusable(settings: Settings) -> None:
+    """Raise TopicsUnusable where the log lacks topics or has them laid out otherwise, LogAway where it is away."""
+    wanted = topics(card_partitions=settings.card_partitions)
+    async with topic_admin(settings) as admin:
+        unusable_ones = await admin.unusable(wanted)
+    if unusable_ones:
+        raise TopicsUnusable(unusable_ones)
+
+
+def _security(settings: Settings) -> dict[str, Any]:
+    options: dict[str, Any] = {"security_protocol": settings.kafka_security}
+    if settings.kafka_security.endswith("SSL"):
+        options["ssl_context"] = create_ssl_context(
+            cafile=settings.kafka_ca_file,
+            certfile=settings.kafka_certificate_file,
+            keyfile=settings.kafka_key_file,
+        )
+    if settings.kafka_password is not None:
+        options["sasl_mechanism"] = settings.kafka_mechanism
+        options["sasl_plain_username"] = settings.kafka_username
+        options["sasl_plain_password"] = settings.kafka_password.get_secret_value()
+    return options
+
+
+@contextmanager
+def _faults() -> Iterator[None]:
+    try:
+        yield
+    except (KafkaError, OSError) as fault:
+        raise LogAway(fault) from fault

@@ -50,7 +50,12 @@ def export(directory: Path) -> list[Path]:
     written: list[Path] = []
     for event_type, version, model in messages():
         path = directory / f"{event_type}.{version}.json"
-        text = json.dumps(schema(event_type, version, model), ensure_ascii=False, indent=2, sort_keys=True)
-        path.write_text(text + "\n", encoding="utf-8")
+        write(path, schema(event_type, version, model))
         written.append(path)
     return written
+
+
+def write(path: Path, document: dict[str, Any]) -> None:
+    """Write a document so that a change of it reads as what changed. Raises OSError."""
+    text = json.dumps(document, ensure_ascii=False, indent=2, sort_keys=True)
+    path.write_text(text + "\n", encoding="utf-8")

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from jsonschema import Draft202012Validator  # type: ignore[import-untyped] # it ships no types
 
+from lienthong_schemas.asyncapi import export_asyncapi
 from lienthong_schemas.export import export, schema
 from lienthong_schemas.registry import messages
 from tests.support.messages import EXAMPLES, document_of
@@ -34,6 +35,7 @@ def bounded(part: dict[str, Any]) -> bool:
 
 def test_the_golden_schemas_are_what_the_models_say(tmp_path: Path) -> None:
     export(tmp_path)
+    export_asyncapi(tmp_path)
     exported = {path.name: path.read_text(encoding="utf-8") for path in tmp_path.iterdir()}
     golden = {path.name: path.read_text(encoding="utf-8") for path in GOLDEN.iterdir()}
     assert golden == exported, "run `lienthong schemas export schemas/golden` and read what changed"

@@ -20,7 +20,7 @@ _BEFORE, _AFTER = (
     r"(?<!\w)(?<![0-9A-Fa-f]{4}-[0-9A-Fa-f]{4}-)(?<!\d\.)",
     r"(?!\w)(?!-[0-9A-Fa-f]{4}-)(?!\.\d)",
 )
-_INTEGER_BOUNDS = f"{2**31 - 1}|{2**32 - 1}"  # the schemas write them out
+_INTEGER_BOUNDS = f"{2**31 - 1}|{2**32 - 1}|{90 * 86_400_000}"  # the schemas write them out; 90 days in milliseconds
 CARD_SHAPES = (
     ("insurance number", re.compile(rf"{_BEFORE}(?!00000|{_INTEGER_BOUNDS})[0-9]{{10}}{_AFTER}")),
     ("citizen ID", re.compile(rf"{_BEFORE}(?!000)[0-9]{{12}}{_AFTER}")),

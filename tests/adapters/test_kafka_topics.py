@@ -132,7 +132,7 @@ def test_a_compacted_topic_is_told_with_the_reason_and_the_way_out() -> None:
     ("option", "departs", "allowed"),
     [
         ("retention.ms", str(HOUR_MS), str(400 * 24 * HOUR_MS)),
-        ("retention.bytes", "1073741824", "-1"),
+        ("retention.bytes", "1000000", "-1"),
         ("min.insync.replicas", "1", "2"),
         ("cleanup.policy", "compact,delete", "delete"),
         ("message.timestamp.type", "CreateTime", "LogAppendTime"),

@@ -9,6 +9,7 @@ import structlog
 from hypothesis import settings
 
 from lienthong.runtime import logging
+from tests.support.place import place
 from tests.support.servers import (
     log_client,
     log_server,
@@ -24,6 +25,7 @@ __all__ = [
     "log_client",
     "log_server",
     "own_server",
+    "place",
     "projection_client",
     "projection_server",
     "servers_root",

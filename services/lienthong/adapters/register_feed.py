@@ -155,11 +155,18 @@ class RegisterFeed:
         self._on_generation(generation)
 
     async def _say(self) -> None:
-        """Say about once a second which generation is read here, and at once after a switch."""
+        """Say about once a second which generation is read here, and ask which one answers.
+
+        A switch whose entry was never written here, because nobody writes this generation any more, is met so.
+        """
         now = self._clock.now()
-        if self._said_at is None or abs(now - self._said_at) >= SAID_EVERY:
-            await self._generations.reads(self._name, self._generation, now)
-            self._said_at = now
+        if self._said_at is not None and abs(now - self._said_at) < SAID_EVERY:
+            return
+        await self._generations.reads(self._name, self._generation, now)
+        self._said_at = now
+        current = (await self._generations.plan()).current
+        if current > self._generation and self._next is None:
+            self._next = (current, self._register.position)
 
     async def _begin_anew(self) -> None:
         """Read the whole mirror, and take it if it is sound and lacks nothing that was folded.

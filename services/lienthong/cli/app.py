@@ -115,6 +115,12 @@ COMMANDS = {
         en="Count look-ups, following places through their succession.",
         vi="Đếm lượt tra cứu thẻ, theo dòng kế tiếp của từng nơi.",
     ),
+    "rebuild": Listed(
+        place="rebuild:app",
+        panel=_WATCH,
+        en="Fill the projection anew beside the one that answers, then switch to it.",
+        vi="Dựng lại dữ liệu tra cứu bên cạnh bản đang dùng, rồi chuyển sang.",
+    ),
     "digest": Listed(
         place="digest:app",
         panel=_WATCH,

@@ -9,7 +9,6 @@ import typer
 
 from lienthong.adapters.event_files import KeyedLine, read_events
 from lienthong.adapters.publishing import Draft, Overtaken, Published, Publisher
-from lienthong.adapters.register_mirror import RegisterMirror
 from lienthong.adapters.registers import LineFault
 from lienthong.cli import gate, sample
 from lienthong.cli.annul import annulment
@@ -182,7 +181,7 @@ async def _write_batch(service: Service, publisher: Publisher, checked: Checked,
             f"Another batch was published while {source.origin} was checked; its facts count for nothing.",
             "Repeat the command: it is checked on what stands now.",
         )
-    seconds = await register_in_force(RegisterMirror(service.store), done.position, done.sealed_at, SystemClock())
+    seconds = await register_in_force(service.mirror, done.position, done.sealed_at, SystemClock())
     untouched = [(state.position, state.facts, state.digest) for state in cards_before] == [
         (state.position, state.facts, state.digest) for state in await service.projection.states()
     ]

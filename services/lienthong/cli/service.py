@@ -10,9 +10,11 @@ from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
 from lienthong.adapters.event_log import EventLog
+from lienthong.adapters.generations import FIRST, Generations
 from lienthong.adapters.ground import grounded
 from lienthong.adapters.projection import Projection, ProjectionRefused, WentBack
 from lienthong.adapters.register_log import RegisterGap
+from lienthong.adapters.register_mirror import RegisterMirror
 from lienthong.cli.console import fail
 from lienthong.runtime.clock import SystemClock
 from lienthong.runtime.datadir import DataDirectory, data_directory
@@ -24,16 +26,22 @@ Result = TypeVar("Result")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Service:
-    """An installation whose log answers."""
+    """An installation whose log answers; `generation` is the one that answered when the command began."""
 
     directory: DataDirectory
     log: EventLog
     store: Redis
+    generation: int
 
     @property
     def projection(self) -> Projection:
         """Return the cells of cards, to be read; a command never writes them."""
-        return Projection(self.store, self.log.partitions(CARDS.name))
+        return Projection(self.store, self.log.partitions(CARDS.name), self.generation)
+
+    @property
+    def mirror(self) -> RegisterMirror:
+        """Return the register as look-ups have it, to be read."""
+        return RegisterMirror(self.store, self.generation)
 
 
 async def answers(asked: Awaitable[object]) -> bool:
@@ -49,8 +57,19 @@ async def answers(asked: Awaitable[object]) -> bool:
 async def open_service(settings: Settings) -> AsyncIterator[Service | None]:
     """Connect to the servers that the settings name; None where the log does not answer."""
     async with grounded(settings, SystemClock()) as ground:
-        there = await answers(ground.log.bounds(REGISTER.name))
-        yield Service(directory=ground.directory, log=ground.log, store=ground.store) if there else None
+        if await answers(ground.log.bounds(REGISTER.name)):
+            generation = await _generation(ground.store)
+            yield Service(directory=ground.directory, log=ground.log, store=ground.store, generation=generation)
+        else:
+            yield None
+
+
+async def _generation(store: Redis) -> int:
+    """Return the generation that answers; of a store that does not answer nothing is read afterwards either."""
+    try:
+        return (await Generations(store).plan()).current
+    except (RedisError, OSError):
+        return FIRST
 
 
 @asynccontextmanager

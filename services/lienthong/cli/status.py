@@ -10,7 +10,6 @@ from lienthong.adapters.dead_letters import letters
 from lienthong.adapters.history import History
 from lienthong.adapters.outbox import OutboxCell
 from lienthong.adapters.publishing import Publisher
-from lienthong.adapters.register_mirror import RegisterMirror
 from lienthong.cli.console import OTHER, YES, out, plain, print_json, say, table_of
 from lienthong.cli.options import AsJson, DataDir, settings_of
 from lienthong.cli.service import Service, answers, fail_not_running, open_service, run
@@ -115,7 +114,7 @@ async def _lookups(service: Service) -> dict[str, int]:
 
 
 async def _mirror(service: Service, register: Register) -> dict[str, Any]:
-    stands = await RegisterMirror(service.store).stands()
+    stands = await service.mirror.stands()
     return {
         "entries": stands.entries,
         "last": stands.last,

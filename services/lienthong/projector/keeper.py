@@ -89,7 +89,8 @@ class Keeper:
         await self._generations.settle(current)
         plan = await self._generations.plan()
         # 2
-        wanted = await self._wanted(current, plan)
+        readers = set((await self._generations.readers(self._ground.clock.now())).values())
+        wanted = self._wanted(current, plan, readers)
         for generation in wanted - set(self._writing):
             await self._write(generation, plan.buckets if generation == plan.building and plan.buckets else BUCKETS)
         self._current = current
@@ -100,12 +101,11 @@ class Keeper:
         # 4
         self._looks += 1
         if self._looks % _LOOKS_A_SWEEP == 0:
-            await self._sweep(current, wanted)
+            await self._sweep(current, wanted | readers)
 
-    async def _wanted(self, current: int, plan: Plan) -> set[int]:
-        """Return what is to be written: what answers, what is built, and what somebody still reads of those before."""
-        readers = await self._generations.readers(self._ground.clock.now())
-        wanted = {current, *(read for read in readers.values() if read < current and read in self._writing)}
+    def _wanted(self, current: int, plan: Plan, readers: set[int]) -> set[int]:
+        """Return what is to be written: what answers, what is built, and what is written and still read."""
+        wanted = {current, *(readers & set(self._writing))}
         if plan.building is not None and plan.building > current:
             wanted.add(plan.building)
         return wanted
@@ -114,10 +114,10 @@ class Keeper:
         _log.info("generation_written", generation=generation)
         self._writing[generation] = Writing(await parts_of(self._ground, self._set_aside, generation, buckets))
 
-    async def _sweep(self, current: int, wanted: set[int]) -> None:
+    async def _sweep(self, current: int, used: set[int]) -> None:
         cells = self._ground.log.partitions(CARDS.name)
         for generation in range(max(1, current - _SWEPT_BACK), current + 2):
-            if generation not in wanted:
+            if generation not in used:
                 projection = Projection(self._ground.store, cells, generation)
                 if await projection.forget():
                     _log.info("generation_removed", generation=generation)

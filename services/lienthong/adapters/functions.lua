@@ -5,26 +5,45 @@
 -- one argument for a whole batch costs its sender a fraction of an argument for each field.
 
 local BUCKETS_AN_UNLINK = 500
+local KEYS_A_QUESTION = 1000
 
 -- '{1.7}state' -> '{1.7}'
 local function base_of(state) return string.sub(state, 1, -6) end
 
--- The record of a number; '' in its bucket says that it is too long for one and has a key of its own.
--- A marker without its key is damage: '' is returned, which no record is.
-local function record_of(base, bucket, number)
-  local record = redis.call('HGET', base .. 'b' .. bucket, number)
-  if record == '' then record = redis.call('GET', base .. 'r' .. number) or '' end
-  return record
+-- A slot that is moved key by key is here in part: a key that is missing may be elsewhere, and to write it would be to
+-- write it twice. Asked for it beside one that is here the server knows, and refuses. So whoever finds keys missing, or is
+-- about to write, asks for all of them before anything is written: the refusal then says that nothing was carried out.
+local function settle(state, names)
+  for first = 1, #names, KEYS_A_QUESTION do
+    local there = redis.pcall('EXISTS', state, unpack(names, first, math.min(first + KEYS_A_QUESTION - 1, #names)))
+    if type(there) == 'table' then error({err = 'TRYAGAIN the slot of ' .. state .. ' is being moved'}) end
+  end
 end
 
--- Records of a blob of (bucket 2 bytes, number 5 bytes): each that exists as (index 4, size 4, record).
-local function records_of(base, blob)
-  local found = {}
+-- Records of a blob of (bucket 2 bytes, number 5 bytes): each that exists as (index 4, size 4, record). In its bucket ''
+-- says that a record is too long for one and has a key of its own; without that key it is damaged, and '' is returned,
+-- which no record is.
+local function records_of(state, blob)
+  local base, found, missing = base_of(state), {}, {}
   for at = 1, #blob, 7 do
     local high, low = string.byte(blob, at, at + 1)
-    local record = record_of(base, high * 256 + low, string.sub(blob, at + 2, at + 6))
+    local bucket, number = base .. 'b' .. (high * 256 + low), string.sub(blob, at + 2, at + 6)
+    local record, key = redis.pcall('HGET', bucket, number), bucket
+    if record == '' then
+      key = base .. 'r' .. number
+      record = redis.pcall('GET', key)
+    end
+    if type(record) == 'table' then
+      settle(state, {key})
+      error(record)
+    end
+    if not record then
+      missing[#missing + 1] = key
+      if key ~= bucket then record = '' end
+    end
     if record then found[#found + 1] = struct.pack('>I4I4', (at - 1) / 7, #record) .. record end
   end
+  settle(state, missing)
   return table.concat(found)
 end
 
@@ -51,7 +70,7 @@ end
 -- Reply {position, facts, digest, records}, the first three nil where there is no state.
 local function old(keys, args)
   local state = redis.call('HMGET', keys[1], 'position', 'facts', 'digest')
-  state[4] = records_of(base_of(keys[1]), args[1])
+  state[4] = records_of(keys[1], args[1])
   return state
 end
 
@@ -63,24 +82,32 @@ local function write(keys, args)
   local state, blob = keys[1], args[5]
   local position = redis.call('HGET', state, 'position')
   if position ~= args[1] then return {0, position or ''} end
-  local base, at, size = base_of(state), 1, #blob
+  local base, at, size, names, records = base_of(state), 1, #blob, {}, {}
   while at <= size do
     local high, low = string.byte(blob, at, at + 1)
     local number, length = string.sub(blob, at + 2, at + 6), string.byte(blob, at + 7)
-    local was_long = high >= 128
+    local own, is_long, was_long = base .. 'r' .. number, length == 0, high >= 128
     if was_long then high = high - 128 end
-    local bucket = base .. 'b' .. (high * 256 + low)
     at = at + 8
-    if length > 0 then
-      redis.call('HSET', bucket, number, string.sub(blob, at, at + length - 1))
-      if was_long then redis.call('UNLINK', base .. 'r' .. number) end
-    else
+    if is_long then
       length = struct.unpack('>I4', blob, at)
       at = at + 4
-      redis.call('SET', base .. 'r' .. number, string.sub(blob, at, at + length - 1))
-      redis.call('HSET', bucket, number, '')
     end
+    names[#names + 1] = base .. 'b' .. (high * 256 + low)
+    records[#records + 1] = {names[#names], number, string.sub(blob, at, at + length - 1), is_long, was_long and own}
+    if is_long or was_long then names[#names + 1] = own end
     at = at + length
+  end
+  settle(state, names)
+  for _, record in ipairs(records) do
+    local bucket, number, packed, is_long, was_long = unpack(record)
+    if is_long then
+      redis.call('SET', base .. 'r' .. number, packed)
+      redis.call('HSET', bucket, number, '')
+    else
+      redis.call('HSET', bucket, number, packed)
+      if was_long then redis.call('UNLINK', was_long) end
+    end
   end
   redis.call('HSET', state, 'position', args[2], 'facts', args[3], 'digest', args[4])
   return {1, args[2]}
@@ -101,9 +128,15 @@ local function index(keys, args)
   local position = tonumber(redis.call('HGET', state, field) or '0')
   if position < from then return {0, position} end
   if position >= to then return {1, position} end
+  local buckets, names = {}, {}
   for at = 1, #blob, 12 do
     local high, low = string.byte(blob, at, at + 1)
-    local bucket, citizen, number = base .. 'b' .. (high * 256 + low), string.sub(blob, at + 2, at + 6), string.sub(blob, at + 7, at + 11)
+    buckets[at] = base .. 'b' .. (high * 256 + low)
+    names[#names + 1] = buckets[at]
+  end
+  settle(state, names)
+  for at = 1, #blob, 12 do
+    local bucket, citizen, number = buckets[at], string.sub(blob, at + 2, at + 6), string.sub(blob, at + 7, at + 11)
     local numbers = redis.call('HGET', bucket, citizen)
     if not numbers then
       redis.call('HSET', bucket, citizen, number)
@@ -146,7 +179,7 @@ end
 local function read(keys, args)
   local state = redis.call('HMGET', keys[1], 'position', 'caught_up_at', 'incomplete', 'buckets')
   for i = 1, 4 do state[i] = state[i] or '-' end
-  return table.concat(state, ' ') .. '\n' .. records_of(base_of(keys[1]), args[1])
+  return table.concat(state, ' ') .. '\n' .. records_of(keys[1], args[1])
 end
 
 -- KEYS state of an index cell  ARGV cells of cards, citizen IDs (blob of bucket 2 bytes, citizen ID 5)
@@ -156,7 +189,7 @@ local function candidates(keys, args)
   for cell = 0, tonumber(args[1]) - 1 do fields[#fields + 1] = 'pos:' .. cell end
   local state = redis.call('HMGET', keys[1], unpack(fields))
   for i = 1, #fields do state[i] = state[i] or '-' end
-  return table.concat(state, ' ') .. '\n' .. records_of(base_of(keys[1]), args[2])
+  return table.concat(state, ' ') .. '\n' .. records_of(keys[1], args[2])
 end
 
 -- KEYS state  ARGV first bucket, last bucket

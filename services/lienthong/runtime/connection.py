@@ -1,14 +1,14 @@
-"""Opens connections to an embedded server over its unix socket, without repeating what was sent."""
+"""Opens clients of the log's and the projection's servers, none of which repeats what may have been carried out."""
 
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
 
-from redis.asyncio import BlockingConnectionPool, Redis, UnixDomainSocketConnection
-from redis.asyncio.client import Pipeline
-from redis.asyncio.retry import Retry
-from redis.backoff import NoBackoff
+from redis.asyncio import Redis
 
-from lienthong.runtime.link import PLAIN, Link
+from lienthong.runtime.cluster import ClusterRedis
+from lienthong.runtime.linked import LinkedRedis
+from lienthong.runtime.settings import BadSettings, Settings
+from lienthong.runtime.store_address import Access, Address, StoreUrl, Tls, parse_store_url
 
 # A server that fsyncs every write answers within milliseconds; one that stays silent this long is not answering.
 ANSWER_TIMEOUT_S = 5.0
@@ -19,75 +19,68 @@ CONNECTIONS_MAX = 32
 def connect(socket: Path, *, timeout_s: float = ANSWER_TIMEOUT_S, connections_max: int = CONNECTIONS_MAX) -> Redis:
     """Return a client for the server behind `socket`; nothing is opened before the first command.
 
-    redis-py repeats a command up to ten times by default, and an append repeated is an append done twice, so
-    this client never retries: the caller sees the fault and knows what may be repeated. Close it with `aclose()`.
-    Functions and appends, which are most of what is sent, share one connection; all else takes one from a pool.
+    Functions and appends, which are most of what is sent, share one connection; all else takes one from a pool. Close
+    it with `aclose()`.
     """
-    pool = BlockingConnectionPool(
-        max_connections=connections_max,
-        timeout=timeout_s,
-        connection_class=UnixDomainSocketConnection,
-        path=str(socket),
-        socket_timeout=timeout_s,
-        socket_connect_timeout=timeout_s,
-        retry=Retry(NoBackoff(), 0),
+    return LinkedRedis.to(socket, timeout_s=timeout_s, connections_max=connections_max)
+
+
+def connect_store(
+    settings: Settings, socket: Path, libraries: Sequence[str] = (), *, timeout_s: float = ANSWER_TIMEOUT_S
+) -> Redis:
+    """Return a client of the projection's store: a server elsewhere or a cluster if settings name one, else `socket`.
+
+    A cluster's server that lacks the Functions gets the `libraries` (their sources). Raises `BadSettings` where the
+    address cannot be understood or the files of certificates cannot be used; nothing is opened yet.
+    """
+    if settings.projection_url is None:
+        return connect(socket, timeout_s=timeout_s)
+    url = _url(settings.projection_url.get_secret_value())
+    access = _access(settings, url)
+
+    def client_of(address: Address, on_lost: Callable[[], None] | None = None) -> LinkedRedis:
+        return LinkedRedis.to(
+            address, timeout_s=timeout_s, connections_max=CONNECTIONS_MAX, access=access, on_lost=on_lost
+        )
+
+    return ClusterRedis(url.servers, client_of, libraries) if url.cluster else client_of(url.servers[0])
+
+
+async def servers(client: Redis) -> list[tuple[str, Redis]]:
+    """Return the servers behind a client that take writes, each with a name to tell them apart ('' for a single one).
+
+    Raises redis.ConnectionError where no server of a cluster answers.
+    """
+    if not isinstance(client, ClusterRedis):
+        return [("", client)]
+    return [(str(address), each) for address, each in await client.nodes.primaries()]
+
+
+def _url(text: str) -> StoreUrl:
+    try:
+        return parse_store_url(text)
+    except ValueError:
+        field = Settings.model_fields["projection_url"]
+        raise BadSettings((f"LIENTHONG_PROJECTION_URL must be {field.description}.",)) from None
+
+
+def _access(settings: Settings, url: StoreUrl) -> Access:
+    username, password = settings.projection_username, settings.projection_password
+    if username is not None and password is None:
+        raise BadSettings(("LIENTHONG_PROJECTION_USERNAME needs LIENTHONG_PROJECTION_PASSWORD.",))
+    if not url.encrypted:
+        return Access(username=username, password=password)
+    tls = Tls(
+        ca_file=settings.projection_ca_file,
+        certificate_file=settings.projection_certificate_file,
+        key_file=settings.projection_key_file,
     )
-    return _LinkedRedis(pool, Link(socket, timeout_s))
-
-
-class _LinkedRedis(Redis):
-    """A client that sends plain commands over a link."""
-
-    def __init__(self, pool: BlockingConnectionPool, link: Link) -> None:
-        super().__init__(connection_pool=pool)
-        self.auto_close_connection_pool = True
-        self._link = link
-
-    async def execute_command(self, *args: Any, **options: Any) -> Any:
-        """Send one command and return its answer."""
-        if args[0] not in PLAIN:
-            return await super().execute_command(*args, **options)  # type: ignore[no-untyped-call]  # the client's
-        (answer,) = await self._link.run([args])
-        if isinstance(answer, Exception):
-            raise answer
-        return answer
-
-    def pipeline(self, transaction: bool = True, shard_hint: str | None = None) -> Pipeline:  # noqa: FBT001, FBT002 -- the client's signature
-        """Return a pipeline, which takes the link where its commands can."""
-        return _LinkedPipeline(self, self._link, transaction=transaction, shard_hint=shard_hint)
-
-    async def aclose(self, close_connection_pool: bool | None = None) -> None:  # noqa: FBT001 -- as above
-        """Close the link and the pool."""
-        await self._link.aclose()
-        await super().aclose(close_connection_pool)
-
-
-class _LinkedPipeline(Pipeline):
-    """A pipeline that travels over a link where all of its commands are plain."""
-
-    def __init__(self, client: Redis, link: Link, *, transaction: bool, shard_hint: str | None) -> None:
-        super().__init__(client.connection_pool, client.response_callbacks, transaction, shard_hint)
-        self._link = link
-        self._whole = transaction
-
-    async def execute(self, raise_on_error: bool = True) -> list[Any]:  # noqa: FBT001, FBT002 -- the client's signature
-        """Send what was gathered and return the answers; the first refusal is raised unless refusals are wanted too."""
-        commands = [args for args, _ in self.command_stack]
-        unusual = self.watching or self.explicit_transaction
-        if not commands or unusual or any(command[0] not in PLAIN for command in commands):
-            return await super().execute(raise_on_error)
-        await self.reset()  # type: ignore[no-untyped-call]  # the client's
-        answers = await (self._transaction(commands) if self._whole else self._link.run(commands))
-        if raise_on_error:
-            for answer in answers:
-                if isinstance(answer, Exception):
-                    raise answer
-        return answers
-
-    async def _transaction(self, commands: list[Any]) -> list[Any]:
-        """Send the commands to be carried out as a whole; one that the server will not even queue is raised."""
-        queued = await self._link.run([("MULTI",), *commands, ("EXEC",)])
-        answers = queued.pop()
-        if isinstance(answers, Exception):
-            raise next((each for each in queued if isinstance(each, Exception)), answers)
-        return list(answers)
+    try:
+        context = tls.context()
+    except OSError as fault:
+        problem = (
+            "LIENTHONG_PROJECTION_CA_FILE, _CERTIFICATE_FILE and _KEY_FILE must be readable files in PEM, "
+            f"the key being that of the certificate ({type(fault).__name__})."
+        )
+        raise BadSettings((problem,)) from fault
+    return Access(username=username, password=password, tls=tls, context=context)

@@ -3,7 +3,7 @@
 import base64
 import shutil
 import uuid
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from functools import partial
@@ -12,7 +12,7 @@ from typing import Any
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import KafkaError, UnknownTopicOrPartitionError, for_code
 
-from tests.support.distributed.kafka_program import BrokerPlace, kafka_program, write_configuration
+from tests.support.distributed.kafka_program import BrokerPlace, Extras, kafka_program, write_configuration
 from tests.support.distributed.processes import (
     LOOPBACK,
     Command,
@@ -44,12 +44,11 @@ async def administration(servers: str) -> AsyncIterator[AIOKafkaAdminClient]:
 class KafkaCluster:
     """Brokers numbered from 1, each also a controller, with nothing in them and data that goes with `stop`.
 
-    Everything is written to `min(3, brokers)` of them. `settings` are broker settings besides or instead of ours.
+    Every topic that does not say otherwise is kept by `min(3, brokers)` of them.
     """
 
-    def __init__(self, brokers: int = 3, settings: Mapping[str, str] | None = None) -> None:
-        self._brokers = brokers
-        self._settings = dict(settings or {})
+    def __init__(self, brokers: int = 3, extras: Extras | None = None) -> None:
+        self._extras = extras or Extras()
         self._root = temporary_directory()
         ports = free_ports(2 * brokers)
         self._places = {
@@ -87,14 +86,15 @@ class KafkaCluster:
         cluster_id = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
         for place in self._places.values():
             place.directory.mkdir()
-            write_configuration(place, list(self._places.values()), self._settings)
+            write_configuration(place, list(self._places.values()), self._extras)
             command = program.command("kafka.Kafka", place.configuration)
             name = f"Kafka broker {place.number}"
             self._servers[place.number] = LocalServer(
                 Command(name=name, arguments=command, log=place.directory / "log")
             )
-        with ThreadPoolExecutor(self._brokers) as pool:
-            list(pool.map(lambda place: program.format(place.configuration, cluster_id), self._places.values()))
+        with ThreadPoolExecutor() as pool:
+            formatting = partial(program.format, cluster_id=cluster_id, users=self._extras.users)
+            list(pool.map(formatting, [place.configuration for place in self._places.values()]))
         for server in self._servers.values():
             server.start()
         await self.ready()

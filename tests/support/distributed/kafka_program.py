@@ -5,8 +5,8 @@ import os
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from filelock import FileLock
@@ -43,8 +43,8 @@ class KafkaProgram:
         """Return the command line of one of Kafka's programs, by the name of its class."""
         return [self.java, *_JVM, "-cp", f"{self.jars}/*", main, *arguments]
 
-    def format(self, configuration: Path, cluster_id: str, *users: str) -> None:
-        """Prepare the directory that a configuration names; `users` are SCRAM credentials as the tool wants them."""
+    def format(self, configuration: Path, cluster_id: str, users: Sequence[str]) -> None:
+        """Prepare the directory that a configuration names, with the SCRAM credentials `users`."""
         scram = [word for user in users for word in ("--add-scram", user)]
         command = self.command(
             "kafka.tools.StorageTool", "format", "--cluster-id", cluster_id, "--config", configuration, *scram
@@ -101,17 +101,32 @@ class BrokerPlace:
         return self.directory / "server.properties"
 
 
-def write_configuration(place: BrokerPlace, places: Sequence[BrokerPlace], more: dict[str, str]) -> None:
-    """Write one broker's configuration, as one of `places`, with the settings `more` besides or instead."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Extras:
+    """What a cluster has beyond plain brokers.
+
+    `settings` are broker settings besides or instead of ours; `listeners` the ports of listeners named by their
+    security protocol (SSL, SASL_PLAINTEXT, SASL_SSL); `users` SCRAM credentials as Kafka's storage tool takes them.
+    """
+
+    settings: Mapping[str, str] = field(default_factory=dict)
+    listeners: Mapping[str, int] = field(default_factory=dict)
+    users: Sequence[str] = ()
+
+
+def write_configuration(place: BrokerPlace, places: Sequence[BrokerPlace], extras: Extras) -> None:
+    """Write one broker's configuration, as one of `places`."""
     copies = min(3, len(places))
+    listeners = {"PLAINTEXT": place.port, "CONTROLLER": place.controller_port, **extras.listeners}
+    protocols = {"PLAINTEXT": "PLAINTEXT", "CONTROLLER": "PLAINTEXT"} | {name: name for name in extras.listeners}
     voters = ",".join(f"{each.number}@{LOOPBACK}:{each.controller_port}" for each in places)
     settings = {
         "process.roles": "broker,controller",
         "node.id": str(place.number),
         "controller.quorum.voters": voters,
         "controller.listener.names": "CONTROLLER",
-        "listeners": f"PLAINTEXT://{LOOPBACK}:{place.port},CONTROLLER://{LOOPBACK}:{place.controller_port}",
-        "listener.security.protocol.map": "PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT",
+        "listeners": ",".join(f"{name}://{LOOPBACK}:{port}" for name, port in listeners.items()),
+        "listener.security.protocol.map": ",".join(f"{name}:{protocol}" for name, protocol in protocols.items()),
         "inter.broker.listener.name": "PLAINTEXT",
         "log.dirs": str(place.directory / "logs"),
         "auto.create.topics.enable": "false",
@@ -136,7 +151,7 @@ def write_configuration(place: BrokerPlace, places: Sequence[BrokerPlace], more:
         "log.segment.delete.delay.ms": "100",
         "log.cleaner.dedupe.buffer.size": "16777216",
         "log.index.size.max.bytes": "1048576",
-        **more,
+        **extras.settings,
     }
     lines = "".join(f"{name}={value}\n" for name, value in settings.items())
     place.configuration.write_text(lines, encoding="utf-8")

@@ -19,7 +19,7 @@ from lienthong.runtime.connection import connect
 from lienthong.runtime.datadir import InUse, data_directory
 from lienthong.runtime.embedded import ServerFault, find_orphan
 from lienthong.runtime.settings import Settings
-from lienthong.runtime.supervisor import PROCESSES, child_specs, server_specs, up
+from lienthong.runtime.supervisor import PROCESSES, child_specs, embedded_servers, server_specs, up
 from tests.support.waiting import until
 
 READY = "from lienthong.runtime.children import say_ready\nimport signal, sys, time\n"
@@ -50,10 +50,11 @@ def root() -> Iterator[Path]:
 @pytest.fixture
 def running(root: Path) -> Starter:
     @asynccontextmanager
-    async def start(*children: ChildSpec) -> AsyncIterator[list[Announcement]]:
+    async def start(*children: ChildSpec, **elsewhere: Any) -> AsyncIterator[list[Announcement]]:
         heard: list[Announcement] = []
         stop = asyncio.Event()
-        service = asyncio.create_task(up(Settings(data_dir=root), heard.append, children=children, stop=stop))
+        settings = Settings(data_dir=root, **elsewhere)
+        service = asyncio.create_task(up(settings, heard.append, children=children, stop=stop))
         await until(lambda: service.done() or said(heard, "service", "ready"))
         if service.done():
             await service
@@ -231,3 +232,41 @@ def test_log_and_projection_are_two_servers_with_two_directories(root: Path) -> 
     log, projection = server_specs(data_directory(root), Settings(data_dir=root))
     assert log.data != projection.data
     assert log.socket != projection.socket
+
+
+KAFKA = {"kafka_servers": "kafka.example:9092"}
+STORE = {"projection_url": "redis://store.example:6379"}
+
+
+@pytest.mark.parametrize(
+    ("elsewhere", "here"),
+    [({}, ("log", "projection")), (KAFKA, ("projection",)), (STORE, ("log",)), (KAFKA | STORE, ())],
+    ids=["nothing is elsewhere", "the log is", "the projection is", "both are"],
+)
+def test_only_the_servers_that_no_setting_says_are_elsewhere_run_here(
+    root: Path, elsewhere: dict[str, Any], here: tuple[str, ...]
+) -> None:
+    settings = Settings(data_dir=root, **elsewhere)
+    assert embedded_servers(settings) == here
+    assert tuple(spec.name for spec in server_specs(data_directory(root), settings)) == here
+
+
+async def test_a_log_elsewhere_leaves_the_projection_here(running: Starter, root: Path) -> None:
+    async with running(child("lookup", OBEDIENT), **KAFKA) as heard:
+        assert (len(pids(heard, "log")), len(pids(heard, "projection"))) == (0, 1)
+    assert not (root / "log").exists()
+    assert (root / "projection").is_dir()
+
+
+async def test_without_a_server_of_its_own_the_service_is_its_processes(running: Starter, root: Path) -> None:
+    async with running(child("lookup", OBEDIENT), **KAFKA, **STORE) as heard:
+        assert {one.name for one in heard} == {"lookup", "service"}
+        assert set(os.listdir(root)) == {"run", "keys", "history", "VERSION"}
+    assert [one.name for one in heard if one.event == "stopped"] == ["lookup", "service"]
+
+
+def test_what_a_process_is_given_shows_no_password(root: Path) -> None:
+    settings = Settings(data_dir=root, projection_password="opensesame", history_url="postgresql://a:opensesame@b/c")  # type: ignore[arg-type]  # noqa: S106  # pydantic makes secrets of them; a test value
+    specs = child_specs(data_directory(root), settings)
+    assert all(spec.environment["LIENTHONG_PROJECTION_PASSWORD"] == "opensesame" for spec in specs)  # noqa: S105  # as above
+    assert "opensesame" not in repr(specs)

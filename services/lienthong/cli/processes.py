@@ -1,6 +1,5 @@
 """`lienthong projector|lookup|monitor`: one process of the service, as `lienthong up` starts three of them."""
 
-import asyncio
 import sqlite3
 import sys
 from collections.abc import Callable, Coroutine
@@ -12,24 +11,22 @@ import typer
 import uvloop
 from redis.exceptions import RedisError
 
-from lienthong.adapters.event_log import LogAway
-from lienthong.adapters.kafka_admin import TopicsUnusable, refuse_unusable
+from lienthong.adapters.kafka_admin import TopicsUnusable
 from lienthong.adapters.keys import KeyStoreRefused
 from lienthong.adapters.projection import ProjectionRefused
 from lienthong.adapters.serving import AddressTaken
 from lienthong.cli.console import fail, warn
 from lienthong.cli.options import DataDir, settings_of
+from lienthong.cli.topics import start_on_sound_topics
 from lienthong.runtime import logging
 from lienthong.runtime.datadir import DataDirectoryRefused, data_directory
 from lienthong.runtime.settings import Settings
-from lienthong.runtime.supervisor import embedded_servers
+from lienthong.runtime.supervisor import embedded_servers, servers_elsewhere
 
 #: What no second start can mend; `lienthong up` ends when a process ends with it.
 _REFUSED = (KeyStoreRefused, ProjectionRefused, AddressTaken, DataDirectoryRefused, TopicsUnusable)
 #: The servers may be there in a moment; `lienthong up` starts a process again that ends with this.
 _AGAIN = 1
-#: How long a start waits for the brokers' word on the topics; look-ups must not wait for brokers that are away.
-_TOPICS_TIMEOUT_S = 5.0
 
 Process = Callable[[Settings], Coroutine[Any, Any, None]]
 
@@ -70,7 +67,7 @@ def _run(name: str, settings: Settings) -> None:
     logging.configure(settings.log_level, settings.log_format)
     process: Process = import_module(f"lienthong.{name}.app").run
     try:
-        directory.prepare()
+        directory.prepare(without=servers_elsewhere(settings))
         uvloop.run(_on_sound_topics(process, settings))
     except _REFUSED as fault:
         fail(str(fault))
@@ -83,15 +80,5 @@ def _run(name: str, settings: Settings) -> None:
 
 
 async def _on_sound_topics(process: Process, settings: Settings) -> None:
-    """Run the process unless the brokers say that topics are missing or laid out otherwise.
-
-    On other partitions than it believes in, a process would look for a card in a cell that never gets it. Brokers that
-    are away say nothing, and an answer needs none.
-    """
-    if settings.kafka_servers is not None:
-        try:
-            async with asyncio.timeout(_TOPICS_TIMEOUT_S):
-                await refuse_unusable(settings)
-        except (LogAway, TimeoutError) as fault:
-            warn(f"The topics were not checked: {type(fault).__name__}.")
+    await start_on_sound_topics(settings)
     await process(settings)

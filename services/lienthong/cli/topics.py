@@ -8,9 +8,9 @@ from typing import Annotated, Any
 import typer
 
 from lienthong.adapters.event_log import LogAway
-from lienthong.adapters.kafka_admin import TopicAdmin, TopicsRefused, topic_admin
+from lienthong.adapters.kafka_admin import TopicAdmin, TopicsRefused, refuse_unusable, topic_admin
 from lienthong.adapters.kafka_topics import REPLICATION, Drift, Topic, drifts, topics
-from lienthong.cli.console import OTHER, YES, fail, out, plain, print_json, say, table_of
+from lienthong.cli.console import OTHER, YES, fail, out, plain, print_json, say, table_of, warn
 from lienthong.cli.options import AsJson, settings_of
 from lienthong.runtime.settings import Settings
 
@@ -27,6 +27,9 @@ app = typer.Typer(
 Replication = Annotated[
     int, typer.Option("--replication", min=1, max=9, help="copies of every entry; 1 only for trying it out")
 ]
+#: How long a start waits for the brokers' word on the topics; look-ups must not wait for brokers that are away.
+_START_TIMEOUT_S = 5.0
+
 Work = Callable[[TopicAdmin, Sequence[Topic]], Coroutine[Any, Any, dict[str, Any]]]
 
 
@@ -50,6 +53,22 @@ def check(replication: Replication = REPLICATION, as_json: AsJson = False) -> No
     Exit status: 0 where all topics are as they must be, 1 where one is not, 2 where the brokers refuse or are away.
     """
     _answer(_run(_check, replication), as_json=as_json)
+
+
+async def start_on_sound_topics(settings: Settings) -> None:
+    """Raise TopicsUnusable where the brokers say that topics are missing or laid out otherwise.
+
+    On other partitions than it believes in, a process would look for a card in a cell that never gets it. Brokers that
+    are away say nothing, and an answer needs none: only a warning is written then.
+    """
+    if settings.kafka_servers is None:
+        return
+    _let_the_client_be_silent()
+    try:
+        async with asyncio.timeout(_START_TIMEOUT_S):
+            await refuse_unusable(settings)
+    except (LogAway, TimeoutError) as fault:
+        warn(f"The topics of {settings.kafka_servers} were not checked ({str(fault) or type(fault).__name__}).")
 
 
 async def _create(admin: TopicAdmin, wanted: Sequence[Topic]) -> dict[str, Any]:
@@ -90,8 +109,7 @@ def _run(work: Work, replication: int) -> dict[str, Any]:
     settings = settings_of()
     if settings.kafka_servers is None:
         fail("No brokers are named, and an embedded log needs no topics.", "Set LIENTHONG_KAFKA_SERVERS=HOST:PORT,…")
-    # What the client tells of its attempts to connect is said below, once and in a sentence.
-    logging.getLogger("aiokafka").addHandler(logging.NullHandler())
+    _let_the_client_be_silent()
     try:
         return asyncio.run(_asked(settings, work, replication))
     except TopicsRefused as fault:
@@ -101,6 +119,11 @@ def _run(work: Work, replication: int) -> dict[str, Any]:
             f"The brokers {settings.kafka_servers} cannot be reached: {fault}.",
             "Start them, or correct LIENTHONG_KAFKA_….",
         )
+
+
+def _let_the_client_be_silent() -> None:
+    """Keep its account of each attempt to connect from where people read: what came of them is said in a sentence."""
+    logging.getLogger("aiokafka").addHandler(logging.NullHandler())
 
 
 async def _asked(settings: Settings, work: Work, replication: int) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""`lienthong up`: two servers and three processes on this machine, as one service."""
+"""`lienthong up`: the servers that are not elsewhere and three processes on this machine, as one service."""
 
 import asyncio
 import socket
@@ -9,9 +9,12 @@ from typing import Annotated
 
 import typer
 
+from lienthong.adapters.kafka_admin import TopicsUnusable
 from lienthong.cli.console import err, fail, plain, print_json, say, warn
 from lienthong.cli.options import AsJson, DataDir, settings_of
+from lienthong.cli.topics import start_on_sound_topics
 from lienthong.runtime import supervisor
+from lienthong.runtime.addresses import addresses
 from lienthong.runtime.children import Announce, Announcement, ChildRefused
 from lienthong.runtime.datadir import DataDirectory, DataDirectoryRefused, data_directory
 from lienthong.runtime.embedded import ServerFault
@@ -49,8 +52,9 @@ def up(
 
     Chạy toàn bộ dịch vụ trên máy này.
 
-    Two Valkey servers (log and projection), the projector, the look-up service and the monitor, on one data
-    directory. Ctrl+C or SIGTERM stops it cleanly; what was acknowledged survives any end.
+    Two Valkey servers (log and projection), unless settings say that they are elsewhere, the projector, the look-up
+    service and the monitor, on one data directory. Ctrl+C or SIGTERM stops it cleanly; what was acknowledged survives
+    any end.
     """
     settings = settings_of(
         data_dir=data_dir,
@@ -63,11 +67,13 @@ def up(
     directory = data_directory(settings.data_dir)
     if not as_json:
         say(f"[bold]Lien Thong {version('lienthong')}[/] · {plain(directory.root)}")
+    _say_what_is_elsewhere(settings, as_json=as_json)
     _warn_of_open_ports(settings)
     _refuse_taken_ports(settings)
     try:
+        asyncio.run(start_on_sound_topics(settings))
         asyncio.run(supervisor.up(settings, _announcer(settings, directory, as_json=as_json)))
-    except (DataDirectoryRefused, ServerFault) as fault:
+    except (DataDirectoryRefused, ServerFault, TopicsUnusable) as fault:
         fail(str(fault))
     except ChildRefused as fault:
         _show_account(settings, directory, fault.name)
@@ -79,6 +85,15 @@ def _with_logs_where_they_are_read(settings: Settings) -> Settings:
     if "log_to" in settings.model_fields_set or not sys.stderr.isatty():
         return settings
     return settings.model_copy(update={"log_to": "files"})
+
+
+def _say_what_is_elsewhere(settings: Settings, *, as_json: bool) -> None:
+    elsewhere = {name: address for name, address in addresses(settings).items() if address is not None}
+    if as_json and elsewhere:
+        print_json({"name": "service", "event": "connecting", "addresses": elsewhere})
+    elif not as_json:
+        for name, address in elsewhere.items():
+            say(f"  {name:<11} elsewhere · ở máy khác  {plain(address)}")
 
 
 def _warn_of_open_ports(settings: Settings) -> None:

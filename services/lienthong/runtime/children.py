@@ -51,11 +51,14 @@ class ChildRefused(Exception):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChildSpec:
-    """A process to keep running. Its standard error goes to `log_file`, or where ours goes if that is None."""
+    """A process to keep running. Its standard error goes to `log_file`, or where ours goes if that is None.
+
+    Its environment carries passwords, so it is never part of what is shown.
+    """
 
     name: str
     command: Sequence[str]
-    environment: Mapping[str, str]
+    environment: Mapping[str, str] = field(repr=False)
     log_file: Path | None = None
 
 

@@ -3,7 +3,7 @@
 import hashlib
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -92,13 +92,14 @@ class DataDirectory:
         digest = hashlib.sha256(os.fsencode(self.root)).hexdigest()[:16]
         return SHORT_ROOT / f"lienthong-{os.getuid()}-{digest}" / f"{name}.sock"
 
-    def prepare(self) -> None:
-        """Make the directories, for this user alone. Raises OtherVersion and NotOurs.
+    def prepare(self, *, without: Container[str] = ()) -> None:
+        """Make the directories, `without` those of servers that are elsewhere. Raises OtherVersion and NotOurs.
 
-        A root that is already there keeps its mode: it may hold other things than ours.
+        They are for this user alone. A root that is already there keeps its mode: it may hold other things than ours.
         """
         _make(self.root)
-        for directory in (*(self.root / name for name in DIRECTORIES), self.socket("log").parent):
+        ours = [self.root / name for name in DIRECTORIES if name not in without]
+        for directory in (*ours, self.socket("log").parent):
             _make(directory)
             _make_private(directory)
         version = self.root / "VERSION"
@@ -115,12 +116,12 @@ def data_directory(root: Path) -> DataDirectory:
 
 
 @contextmanager
-def held(directory: DataDirectory) -> Iterator[None]:
+def held(directory: DataDirectory, *, without: Container[str] = ()) -> Iterator[None]:
     """Prepare the directory and keep it for this process; the kernel lets go of it however the process ends.
 
     Raises InUse, naming the process that holds it.
     """
-    directory.prepare()
+    directory.prepare(without=without)
     holder = directory.run / "up.pid"
     lock = FileLock(directory.run / "up.lock", mode=0o600)
     try:

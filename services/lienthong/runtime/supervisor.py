@@ -25,8 +25,13 @@ WATCH_INTERVAL_S = 0.1
 
 def embedded_servers(settings: Settings) -> tuple[str, ...]:
     """Return the names of the servers that run here, because no setting says where they are."""
-    elsewhere = {"log": settings.kafka_servers, "projection": settings.projection_url}
-    return tuple(name for name in SERVERS if elsewhere[name] is None)
+    return tuple(name for name in SERVERS if name not in servers_elsewhere(settings))
+
+
+def servers_elsewhere(settings: Settings) -> frozenset[str]:
+    """Return the names of the servers that a setting says are elsewhere: nothing of them is kept here."""
+    places = {"log": settings.kafka_servers, "projection": settings.projection_url}
+    return frozenset(name for name, place in places.items() if place is not None)
 
 
 def server_specs(directory: DataDirectory, settings: Settings) -> list[ServerSpec]:
@@ -75,7 +80,7 @@ async def up(
     """
     directory = data_directory(settings.data_dir)
     began = time.monotonic()
-    with held(directory):
+    with held(directory, without=servers_elsewhere(settings)):
         specs = child_specs(directory, settings) if children is None else children
         async with _stop_signals(stop or asyncio.Event()) as ending, _servers(directory, settings, announce) as servers:
             kept = [Child(spec, announce) for spec in specs]

@@ -73,8 +73,8 @@ def test_a_given_setting_goes_before_the_environment_and_none_is_not_given(monke
             "PROJECTION_URL",
             "http://store.example",
             (
-                "LIENTHONG_PROJECTION_URL must be redis://HOST:PORT, rediss://…, redis+cluster://HOST:PORT,HOST:PORT or "
-                "rediss+cluster://…."
+                "LIENTHONG_PROJECTION_URL must be redis://HOST:PORT, rediss://…, "
+                "redis+cluster://HOST:PORT,HOST:PORT or rediss+cluster://…."
             ),
         ),
         (

@@ -41,6 +41,10 @@ def said(heard: list[Announcement], name: str, event: str) -> list[Any]:
     return [one.facts for one in heard if (one.name, one.event) == (name, event)]
 
 
+def kept(root: Path) -> set[str]:
+    return {path.name for path in root.iterdir()}
+
+
 @pytest.fixture
 def root() -> Iterator[Path]:
     with tempfile.TemporaryDirectory(prefix="lienthong-") as directory:
@@ -261,7 +265,7 @@ async def test_a_log_elsewhere_leaves_the_projection_here(running: Starter, root
 async def test_without_a_server_of_its_own_the_service_is_its_processes(running: Starter, root: Path) -> None:
     async with running(child("lookup", OBEDIENT), **KAFKA, **STORE) as heard:
         assert {one.name for one in heard} == {"lookup", "service"}
-        assert set(os.listdir(root)) == {"run", "keys", "history", "VERSION"}
+        assert kept(root) == {"run", "keys", "history", "VERSION"}
     assert [one.name for one in heard if one.event == "stopped"] == ["lookup", "service"]
 
 

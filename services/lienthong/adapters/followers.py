@@ -77,6 +77,7 @@ class Follower:
         self._handler = handler
         self._clock = clock
         self._point: Callable[[int], None] = lambda _position: None
+        self._resting = False
         self._position: int | None = None
         self._seeks = 0
         self._asked_from: int | None = None
@@ -111,12 +112,19 @@ class Follower:
         """Take the function that tells the subscriber from which position to read."""
         self._point = point
 
+    def begin(self, position: int) -> None:
+        """Go on from `position`, after a rest too."""
+        self._resting = False
+        self.seek(position)
+
     def seek(self, position: int) -> None:
         """Go on from `position`, back or ahead; a batch that is being tried again is given up.
 
         Takes effect with the next read, when a read that waits has ended. May be called by the handler itself, whose
-        batch then does not move the position. Ends a fault.
+        batch then does not move the position. Ends a fault. Does nothing during a rest: its end says where to begin.
         """
+        if self._resting:
+            return
         self._seeks += 1
         self._position = position
         self._fault = self._asked_from = self._caught_up_at = None
@@ -163,8 +171,16 @@ class Follower:
             self._asked_from = position
         self._point(self._position if self._position is not None else position)
 
+    async def proceed(self, entries: tuple[Entry, ...]) -> None:
+        """Handle what is known to be next: the subscriber has seen to it that nothing lacks before or between."""
+        position = self._position
+        wanted = tuple(entry for entry in entries if position is not None and entry.offset >= position)
+        if position is not None and self._fault is None and wanted:
+            await self._handle(position, wanted)
+
     def stop(self) -> None:
-        """Give up a batch that is being tried again; it is read again at the next start."""
+        """Rest until it begins again, and give up a batch that is being tried again; it is read again then."""
+        self._resting = True
         self._seeks += 1
         self._position = None
         self._interrupted.set()
@@ -210,6 +226,21 @@ class Follower:
         if self._position >= end:
             self._caught_up_at = at
             self._moved_at = max(at, self._moved_at or at)
+
+
+async def located(follower: Follower, start: Start) -> int:
+    """Return the position to begin at, asked for again with growing pauses until it is known."""
+
+    def heard(fault: BaseException, attempts: int) -> None:
+        _log.warning(
+            "start_position_unknown",
+            stream=follower.stream,
+            partition=follower.partition,
+            attempts=attempts,
+            exc_info=fault,
+        )
+
+    return await Backoff().run(start, on_fault=heard)
 
 
 OnFault = Callable[[Follower, Fault], Awaitable[None]]

@@ -12,12 +12,18 @@ from redis.asyncio import Redis
 
 from lienthong.adapters.event_log import EventLog
 from lienthong.adapters.followers import OnFault, Reader, halt
+from lienthong.adapters.kafka_admin import refuse_unusable
+from lienthong.adapters.kafka_client import KafkaConnection
+from lienthong.adapters.kafka_log import KafkaLog, distributed_streams
+from lienthong.adapters.kafka_reader import KafkaReader, Membership
 from lienthong.adapters.streams import StreamReader
 from lienthong.adapters.valkey_log import ValkeyLog
 from lienthong.runtime.clock import Clock
 from lienthong.runtime.connection import connect
 from lienthong.runtime.datadir import DataDirectory, data_directory
 from lienthong.runtime.settings import Settings
+
+MakeReader = Callable[[str, OnFault], Reader]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,7 +35,7 @@ class Ground:
     clock: Clock
     log: EventLog
     store: Redis
-    read: Callable[[str, OnFault], Reader]
+    read: MakeReader
 
     def reader(self, group: str, on_fault: OnFault = halt) -> Reader:
         """Return a reader of the log. Where the log is shared, processes of one group share its partitions."""
@@ -43,16 +49,35 @@ async def grounded(settings: Settings, clock: Clock) -> AsyncIterator[Ground]:
     async with AsyncExitStack() as stack:
         store = connect(directory.socket("projection"))
         stack.push_async_callback(store.aclose)
-        log, read = _embedded_log(stack, directory, clock)
+        log, read = _log(stack, directory, settings, clock)
         yield Ground(directory=directory, settings=settings, clock=clock, log=log, store=store, read=read)
 
 
-def _embedded_log(
-    stack: AsyncExitStack, directory: DataDirectory, clock: Clock
-) -> tuple[EventLog, Callable[[str, OnFault], Reader]]:
+def _log(
+    stack: AsyncExitStack, directory: DataDirectory, settings: Settings, clock: Clock
+) -> tuple[EventLog, MakeReader]:
+    if settings.kafka_servers is None:
+        return _embedded_log(stack, directory, clock)
+    return _distributed_log(stack, settings, clock)
+
+
+def _embedded_log(stack: AsyncExitStack, directory: DataDirectory, clock: Clock) -> tuple[EventLog, MakeReader]:
     socket = directory.socket("log")
     client = connect(socket)
     stack.push_async_callback(client.aclose)
     log = ValkeyLog(client)
     # One process of each kind reads an embedded log, so there is no group to share it with.
     return log, lambda _group, on_fault: StreamReader(socket, log, clock, on_fault)
+
+
+def _distributed_log(stack: AsyncExitStack, settings: Settings, clock: Clock) -> tuple[EventLog, MakeReader]:
+    connection = KafkaConnection.of(settings)
+    log = KafkaLog(connection, distributed_streams(settings), lambda: refuse_unusable(settings))
+    stack.push_async_callback(log.aclose)
+
+    def read(group: str, on_fault: OnFault) -> Reader:
+        name = f"{settings.kafka_group}.{group}"
+        membership = Membership(connection=connection, group=name, instance=settings.instance)
+        return KafkaReader(membership, log, clock, on_fault)
+
+    return log, read

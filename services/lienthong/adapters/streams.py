@@ -22,16 +22,15 @@ from redis.backoff import ExponentialWithJitterBackoff
 from redis.exceptions import RedisError
 
 from lienthong.adapters.event_log import Entry, EventLog, entries_per_read
-from lienthong.adapters.followers import Follower, Handler, OnFault, Progress, Start, halt
+from lienthong.adapters.followers import Follower, Handler, OnFault, Progress, Start, halt, located
 from lienthong.adapters.valkey_log import entry_id, entry_of, stream_key
+from lienthong.adapters.watching import WATCH_INTERVAL_S, Watch
 from lienthong.runtime.backoff import Backoff
 from lienthong.runtime.clock import Clock
 from lienthong.runtime.tasks import end
 
 # The server wakes a blocked read at once when an entry comes; this bounds only how late a seek takes effect.
 POLL_MS = 500
-# How often the ends of all partitions are read: for lag, for freshness, and to notice a recreated stream.
-WATCH_INTERVAL_S = 1.0
 # A handler that is given this long at a stop finishes its batch; a batch cut short is read again.
 STOP_TIMEOUT_S = 5.0
 
@@ -48,7 +47,7 @@ class StreamReader:
     def __init__(self, socket: Path, log: EventLog, clock: Clock, on_fault: OnFault = halt) -> None:
         self._log = log
         self._clock = clock
-        self._on_fault = on_fault
+        self._watch = Watch(log, clock, on_fault)
         self._starts: list[tuple[Follower, Start]] = []
         self._task: asyncio.Task[None] | None = None
         self.reading = asyncio.Event()
@@ -111,27 +110,21 @@ class StreamReader:
         3. Watch the ends of the partitions.
         """
         await asyncio.gather(*(self._locate(follower, start) for follower, start in self._starts))
-        await Backoff(faults=(RedisError, OSError)).run(self._observe)
+        await Backoff(faults=(RedisError, OSError)).run(self._look)
         await Backoff(faults=(RedisError, OSError, TimeoutError)).run(self._open)
         self.reading.set()
         while True:
             await asyncio.sleep(WATCH_INTERVAL_S)
             try:
-                await self._observe()
+                await self._look()
             except (RedisError, OSError) as fault:
                 _log.warning("log_unreachable", fault=type(fault).__name__)
 
-    async def _locate(self, follower: Follower, start: Start) -> None:
-        def heard(fault: BaseException, attempts: int) -> None:
-            _log.warning(
-                "start_position_unknown",
-                stream=follower.stream,
-                partition=follower.partition,
-                attempts=attempts,
-                exc_info=fault,
-            )
+    async def _look(self) -> None:
+        await self._watch.look([follower for follower, _ in self._starts])
 
-        follower.seek(await Backoff().run(start, on_fault=heard))
+    async def _locate(self, follower: Follower, start: Start) -> None:
+        follower.begin(await located(follower, start))
 
     async def _open(self) -> None:
         try:
@@ -139,20 +132,6 @@ class StreamReader:
         except BaseException:
             await self.broker.stop()
             raise
-
-    async def _observe(self) -> None:
-        """Compare the ends of all partitions with the positions, and tell of each new fault."""
-        for stream in sorted({follower.stream for follower, _ in self._starts}):
-            at = self._clock.now()
-            followers = [follower for follower, _ in self._starts if follower.stream == stream]
-            stood = [follower.progress.position for follower in followers]
-            bounds = await self._log.bounds(stream, [follower.partition for follower in followers])
-            for follower, position in zip(followers, stood, strict=True):
-                fault = follower.observe(bounds[follower.partition], at, position)
-                if fault is not None:
-                    _log.error("stream_broken", stream=stream, partition=follower.partition, fault=repr(fault))
-                    await self._on_fault(follower, fault)
-                    follower.told(fault)
 
 
 def _tell_of_end(task: asyncio.Task[None]) -> None:

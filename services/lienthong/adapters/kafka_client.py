@@ -86,7 +86,8 @@ class KafkaConnection:
             acks="all",
             enable_idempotence=True,
             partitioner=DefaultPartitioner(),
-            compression_type=None,
+            # Measured on cards of 700 bytes: as cheap as none for the processor, and a twelfth of the bytes.
+            compression_type="zstd",
             max_batch_size=BATCH_BYTES_MAX,
             max_request_size=REQUEST_BYTES_MAX,
             # Callers bring batches; to wait for more would only make each of them later.

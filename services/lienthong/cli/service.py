@@ -82,7 +82,9 @@ async def running_service(settings: Settings) -> AsyncIterator[Service]:
 
 
 def fail_not_running(settings: Settings) -> NoReturn:
-    """End the command, saying how the service is started."""
+    """End the command, saying how the service is started, or whom its settings take for the log."""
+    if settings.kafka_servers is not None:
+        fail(f"The brokers {settings.kafka_servers} do not answer.", "Start them, or correct LIENTHONG_KAFKA_….")
     root = data_directory(settings.data_dir).root
     if not root.exists():
         fail(f"There is no data directory {root}.", f"Start the service: lienthong up --data-dir {root}")

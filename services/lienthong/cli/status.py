@@ -1,6 +1,7 @@
 """`lienthong status`: what runs on a data directory, how far it has read, and what stands in the register."""
 
 import asyncio
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -14,11 +15,12 @@ from lienthong.cli.console import OTHER, YES, out, plain, print_json, say, table
 from lienthong.cli.options import AsJson, DataDir, settings_of
 from lienthong.cli.service import Service, answers, fail_not_running, open_service, run
 from lienthong.domain.register import Register
+from lienthong.runtime.addresses import addresses
 from lienthong.runtime.clock import VIETNAM, SystemClock
 from lienthong.runtime.datadir import DataDirectory
 from lienthong.runtime.processes import ProcessIdentity, alive
 from lienthong.runtime.settings import Settings
-from lienthong.runtime.supervisor import SERVERS
+from lienthong.runtime.supervisor import embedded_servers
 from lienthong_schemas.streams import CARD_IMAGES, CARDS, DECISIONS, LOOKUPS, REGISTER, STREAMS
 
 app = typer.Typer(add_completion=False, rich_markup_mode="markdown")
@@ -48,8 +50,9 @@ async def _read(settings: Settings) -> dict[str, Any]:
         register = await Publisher(service.log, SystemClock()).register()
         found: dict[str, Any] = {
             "data_dir": str(service.directory.root),
-            "processes": _processes(service.directory),
+            "processes": _processes(service.directory, embedded_servers(settings)),
             "servers": {"log": True, "projection": projection_answers},
+            "addresses": addresses(settings),
             "log_ends": {
                 stream.name: sum(bounds.end for bounds in (await service.log.bounds(stream.name)).values())
                 for stream in STREAMS
@@ -57,19 +60,36 @@ async def _read(settings: Settings) -> dict[str, Any]:
             "register": _register(register),
             "cards": await _cards(service) if projection_answers else None,
             "register_mirror": await _mirror(service, register) if projection_answers else None,
-            "lookups": await _lookups(service) if projection_answers else None,
-            "decisions": await asyncio.to_thread(_decisions, service.directory),
+            "decisions": await _decisions(service),
             "dead_letters": len(await letters(service.log)),
         }
-    cards, mirror, lookups = found["cards"], found["register_mirror"], found["lookups"]
-    sound = cards is not None and cards["complete"] and not cards["lag"] and mirror["lag_batches"] == 0
-    return found | {"sound": bool(sound and lookups["waiting"] == 0)}
+        waiting = await _waiting(service) if projection_answers else None
+    lookups = None if waiting is None else {"waiting": sum(waiting.values())}
+    lag = _lag(found, waiting)
+    # Counts may come later: no answer waits for them.
+    read = all(behind == 0 for stream, behind in lag.items() if stream != DECISIONS.name)
+    complete = found["cards"] is not None and found["cards"]["complete"]
+    return found | {"lookups": lookups, "lag": lag, "sound": complete and read}
 
 
-def _processes(directory: DataDirectory) -> dict[str, int | None]:
-    """Return the process ids of the parent and of both servers, None for one that does not run."""
+def _lag(found: dict[str, Any], waiting: dict[str, int] | None) -> dict[str, int | None]:
+    """Return of each stream that is read how far its reader is behind, None where that cannot be told.
+
+    In entries; of the register in batches, for facts without a seal are waited for by nobody.
+    """
+    cards, mirror, decisions = (found[name] for name in ("cards", "register_mirror", "decisions"))
+    return {
+        CARDS.name: None if cards is None else cards["lag"],
+        REGISTER.name: None if mirror is None else mirror["lag_batches"],
+        **{stream.name: None if waiting is None else waiting[stream.name] for stream in (LOOKUPS, CARD_IMAGES)},
+        DECISIONS.name: None if decisions is None else decisions["lag"],
+    }
+
+
+def _processes(directory: DataDirectory, servers: Sequence[str]) -> dict[str, int | None]:
+    """Return the process ids of the parent and of the servers that run here, None for one that does not run."""
     pids: dict[str, int | None] = {}
-    for name in ("up", *SERVERS):
+    for name in ("up", *servers):
         known = ProcessIdentity.recall(directory.run / f"{name}.pid")
         pids[name] = known.pid if known is not None and alive(known) else None
     return pids
@@ -103,14 +123,14 @@ async def _cards(service: Service) -> dict[str, Any]:
     }
 
 
-async def _lookups(service: Service) -> dict[str, int]:
-    """Return how many look-ups came as events and are not answered yet."""
-    waiting = 0
-    for stream in (LOOKUPS.name, CARD_IMAGES.name):
+async def _waiting(service: Service) -> dict[str, int]:
+    """Return how many look-ups of each stream came as events and are not answered yet."""
+    waiting = {LOOKUPS.name: 0, CARD_IMAGES.name: 0}
+    for stream in waiting:
         for partition, bounds in (await service.log.bounds(stream)).items():
             cell = OutboxCell(service.store, f"{stream}-{partition}")
-            waiting += max(0, bounds.end - max(bounds.first, await cell.source_position() or 0))
-    return {"waiting": waiting}
+            waiting[stream] += max(0, bounds.end - max(bounds.first, await cell.source_position() or 0))
+    return waiting
 
 
 async def _mirror(service: Service, register: Register) -> dict[str, Any]:
@@ -122,14 +142,25 @@ async def _mirror(service: Service, register: Register) -> dict[str, Any]:
     }
 
 
-def _decisions(directory: DataDirectory) -> dict[str, Any] | None:
+async def _decisions(service: Service) -> dict[str, int] | None:
     """Return how far the monitor has counted, None where it never ran."""
+    bounds = await service.log.bounds(DECISIONS.name)
+    counted = await asyncio.to_thread(_counted, service.directory, bounds)
+    if counted is None:
+        return None
+    return {
+        "counted": sum(counted.values()),
+        "lag": sum(max(0, each.end - max(each.first, counted[partition])) for partition, each in bounds.items()),
+    }
+
+
+def _counted(directory: DataDirectory, partitions: Iterable[int]) -> dict[int, int] | None:
     file = directory.history / "history.sqlite"
     if not file.exists():
         return None
     history = History.open(file)
     try:
-        return {"counted": sum(history.position(DECISIONS.name, each) for each in range(DECISIONS.partitions))}
+        return {partition: history.position(DECISIONS.name, partition) for partition in partitions}
     finally:
         history.close()
 
@@ -137,6 +168,9 @@ def _decisions(directory: DataDirectory) -> dict[str, Any] | None:
 def _show(found: dict[str, Any]) -> None:
     say(f"[bold]{plain(found['data_dir'])}[/]")
     table = table_of("", "")
+    for name, address in found["addresses"].items():
+        if address is not None:
+            table.add_row(name, f"elsewhere · ở máy khác: {plain(address)}")
     for name, pid in found["processes"].items():
         table.add_row(name, "[red]not running · không chạy[/]" if pid is None else f"running · đang chạy (pid {pid})")
     cards, register, decisions = found["cards"], found["register"], found["decisions"]
@@ -153,6 +187,7 @@ def _show(found: dict[str, Any]) -> None:
         table.add_row("look-ups by event · tra cứu qua sự kiện", f"{found['lookups']['waiting']:,} waiting · đang chờ")
     letters_colour = "yellow" if found["dead_letters"] else "green"
     table.add_row("dead letters · bản ghi lỗi", f"[{letters_colour}]{found['dead_letters']:,}[/]")
+    table.add_row("behind · chậm", ", ".join(f"{name} {_number(lag)}" for name, lag in found["lag"].items()))
     table.add_row("register · sổ đăng ký", f"{register['facts']:,} facts, position {register['position']:,}")
     if ends[REGISTER.name] > register["position"]:
         table.add_row("", f"{ends[REGISTER.name] - register['position']:,} facts without a seal count for nothing")
@@ -171,6 +206,10 @@ def _show_batches(found: dict[str, Any]) -> None:
     out.print(table)
     if found["register"]["illustrative"]:
         say(" [bold red]MINH HỌA: the register holds invented facts · có dữ kiện minh họa[/]")
+
+
+def _number(count: int | None) -> str:
+    return "?" if count is None else f"{count:,}"
 
 
 def _local(moment: str | None) -> str:

@@ -1,15 +1,14 @@
 """Asks the brokers for the topics there are, and makes the ones that are missing."""
 
-from collections.abc import AsyncIterator, Iterable, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator, Iterable
+from contextlib import asynccontextmanager
 from typing import Any, Final
 
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
-from aiokafka.errors import BrokerResponseError, KafkaError, NoError, TopicAlreadyExistsError, for_code
-from aiokafka.helpers import create_ssl_context
+from aiokafka.errors import BrokerResponseError, NoError, TopicAlreadyExistsError, for_code
 
-from lienthong.adapters.event_log import LogAway
+from lienthong.adapters.kafka_client import CLIENT_ID, CONNECTION_IDLE_MS, RETRY_BACKOFF_MS, KafkaConnection, log_faults
 from lienthong.adapters.kafka_topics import Drift, FoundTopic, Topic, topics, unusable
 from lienthong.runtime.settings import Settings
 
@@ -85,7 +84,7 @@ class TopicAdmin:
             )
             for topic in missing
         ]
-        with _faults():
+        with log_faults():
             answer = await self._client.create_topics(new, timeout_ms=CREATE_TIMEOUT_MS)
         for name, code, message in answer.topic_errors:
             kind = for_code(code)
@@ -97,14 +96,14 @@ class TopicAdmin:
 
         All are asked for, because asking for one by its name makes a broker create it where that is not switched off.
         """
-        with _faults():
+        with log_faults():
             return {each["topic"]: each["partitions"] for each in await self._client.describe_topics()}
 
     async def _options(self, names: Iterable[str]) -> dict[str, dict[str, str]]:
         resources = [ConfigResource(ConfigResourceType.TOPIC, name) for name in names]
         if not resources:
             return {}
-        with _faults():
+        with log_faults():
             (answer,) = await self._client.describe_configs(resources)
         options = {}
         for code, message, _, name, entries in answer.resources:
@@ -117,14 +116,17 @@ class TopicAdmin:
 @asynccontextmanager
 async def topic_admin(settings: Settings) -> AsyncIterator[TopicAdmin]:
     """Connect to the brokers that the settings name, while the block lasts. Raises LogAway."""
+    connection = KafkaConnection.of(settings)
     client = AIOKafkaAdminClient(
-        bootstrap_servers=settings.kafka_servers,
-        client_id="lienthong-topics",
+        bootstrap_servers=list(connection.servers),
+        client_id=CLIENT_ID,
         request_timeout_ms=REQUEST_TIMEOUT_MS,
-        **_security(settings),
+        retry_backoff_ms=RETRY_BACKOFF_MS,
+        connections_max_idle_ms=CONNECTION_IDLE_MS,
+        **connection.credentials(),
     )
     try:
-        with _faults():
+        with log_faults():
             await client.start()
         yield TopicAdmin(client)
     finally:
@@ -138,26 +140,3 @@ async def refuse_unusable(settings: Settings) -> None:
         unusable_ones = await admin.unusable(wanted)
     if unusable_ones:
         raise TopicsUnusable(unusable_ones)
-
-
-def _security(settings: Settings) -> dict[str, Any]:
-    options: dict[str, Any] = {"security_protocol": settings.kafka_security}
-    if settings.kafka_security.endswith("SSL"):
-        options["ssl_context"] = create_ssl_context(
-            cafile=settings.kafka_ca_file,
-            certfile=settings.kafka_certificate_file,
-            keyfile=settings.kafka_key_file,
-        )
-    if settings.kafka_password is not None:
-        options["sasl_mechanism"] = settings.kafka_mechanism
-        options["sasl_plain_username"] = settings.kafka_username
-        options["sasl_plain_password"] = settings.kafka_password.get_secret_value()
-    return options
-
-
-@contextmanager
-def _faults() -> Iterator[None]:
-    try:
-        yield
-    except (KafkaError, OSError) as fault:
-        raise LogAway(fault) from fault

@@ -12,6 +12,7 @@ from redis.exceptions import RedisError
 from lienthong.adapters.event_log import EventLog
 from lienthong.adapters.generations import FIRST, Generations
 from lienthong.adapters.ground import grounded
+from lienthong.adapters.kafka_admin import TopicsUnusable
 from lienthong.adapters.projection import Projection, ProjectionRefused, WentBack
 from lienthong.adapters.register_log import RegisterGap
 from lienthong.adapters.register_mirror import RegisterMirror
@@ -97,7 +98,7 @@ def run(work: Coroutine[Any, Any, Result]) -> Result:
         return asyncio.run(work)
     except RegisterGap as fault:
         fail(f"The log is damaged: {fault}.", "Restore the log from a backup, or publish into a new --data-dir.")
-    except ProjectionRefused as fault:
+    except (ProjectionRefused, TopicsUnusable) as fault:
         fail(str(fault))
     except WentBack as fault:
         fail(f"The projection is being filled anew: {fault}.", "Wait until lienthong status says complete, and repeat.")

@@ -3,7 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Callable, Coroutine, Sequence
-from typing import Annotated, Any
+from typing import Annotated, Any, NoReturn
 
 import typer
 
@@ -69,6 +69,8 @@ async def start_on_sound_topics(settings: Settings) -> None:
             await refuse_unusable(settings)
     except (LogAway, TimeoutError) as fault:
         warn(f"The topics of {settings.kafka_servers} were not checked ({str(fault) or type(fault).__name__}).")
+    except OSError as fault:
+        _fail_for_a_file(fault)
 
 
 async def _create(admin: TopicAdmin, wanted: Sequence[Topic]) -> dict[str, Any]:
@@ -119,11 +121,17 @@ def _run(work: Work, replication: int) -> dict[str, Any]:
             f"The brokers {settings.kafka_servers} cannot be reached: {fault}.",
             "Start them, or correct LIENTHONG_KAFKA_….",
         )
+    except OSError as fault:
+        _fail_for_a_file(fault)
 
 
 def _let_the_client_be_silent() -> None:
     """Keep its account of each attempt to connect from where people read: what came of them is said in a sentence."""
     logging.getLogger("aiokafka").addHandler(logging.NullHandler())
+
+
+def _fail_for_a_file(fault: OSError) -> NoReturn:
+    fail(f"A file of LIENTHONG_KAFKA_…_FILE cannot be used: {fault.strerror or type(fault).__name__}.", "Correct it.")
 
 
 async def _asked(settings: Settings, work: Work, replication: int) -> dict[str, Any]:

@@ -56,7 +56,7 @@ async def relay_again(log: EventLog, redis: Redis) -> None:
 async def count_all(log: EventLog, history: History) -> None:
     """Count what the log holds from where the history stands, as the monitor does."""
 
-    async def aside(_batch: Batch, _at: int, refusal: Refusal) -> None:
+    async def aside(_batch: Batch, _at: int, refusal: Refusal, _attempts: int = 1) -> None:
         raise AssertionError(refusal)
 
     handle = counting(history, aside)

@@ -60,7 +60,7 @@ class Publishing:
         await self.feed.refresh()
         return self.feed.register
 
-    async def _aside(self, batch: Batch, at: int, refusal: Refusal) -> None:
+    async def _aside(self, batch: Batch, at: int, refusal: Refusal, _attempts: int = 1) -> None:
         self.set_aside.append((batch.entries[at].offset, refusal))
 
 

@@ -16,7 +16,7 @@ from lienthong.domain.answer import Finding
 from lienthong.domain.question import Presentation
 from lienthong.domain.register import Register
 from lienthong.lookup.desk import Desk
-from lienthong.lookup.handlers import EventDesk, Intake, answered_in
+from lienthong.lookup.handlers import EventDesk, Intake
 from lienthong.lookup.record import Recorder
 from lienthong_schemas.questions import CardImagePresented
 from lienthong_schemas.streams import LOOKUPS
@@ -100,7 +100,7 @@ async def answering(log: EventLog, cell: OutboxCell, relay: Relay, keys: KeyStor
     async def aside(batch: Batch, at: int, refusal: Refusal, attempts: int = 1) -> None:  # noqa: ARG001 -- as called
         running.set_aside.append(batch.entries[at].offset)
 
-    intake = Intake(set_aside=aside, images=NoImages(), answered=lambda: answered_in(log), clock=clock)
+    intake = Intake(set_aside=aside, images=NoImages(), log=log, clock=clock)
     desk = EventDesk(Desk(NoCards(), Register.empty), Recorder(Sealer(keys, clock)), cell, intake)
     follower = Follower(LOOKUPS.name, PARTITION, desk.handle, clock)
     running = Answering(log, relay, follower)

@@ -91,7 +91,7 @@ class Projecting:
         states = await self.projection.states()
         return sum(state.facts for state in states), sum(state.digest for state in states) % (1 << 256)
 
-    async def _aside(self, batch: Batch, at: int, refusal: Refusal) -> None:
+    async def _aside(self, batch: Batch, at: int, refusal: Refusal, _attempts: int = 1) -> None:
         self.set_aside.append((batch.partition, batch.entries[at].offset, refusal))
 
 

@@ -2,10 +2,10 @@
 
 import base64
 import hashlib
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any
+from typing import Any, Protocol
 
 import structlog
 
@@ -18,12 +18,17 @@ from lienthong_schemas.dead_letters import ORIGINAL_BYTES_MAX, DeadLetterRecorde
 from lienthong_schemas.streams import BY_NAME, DEAD_LETTERS
 from lienthong_schemas.vocabulary import NAME_LENGTH_MAX
 
-#: Sets aside one entry that cannot be read: its batch, its index in the batch, and why.
-SetAside = Callable[[Batch, int, Refusal], Awaitable[None]]
-
 RECORDED, REPLAYED = "dead_letter.recorded", "dead_letter.replayed"
 
 _log = structlog.stdlib.get_logger("lienthong.dead_letters")
+
+
+class SetAside(Protocol):
+    """Sets aside one entry of which nothing can be made: its batch, its index there, why, and after how many tries."""
+
+    async def __call__(self, batch: Batch, at: int, refusal: Refusal, attempts: int = 1, /) -> None:
+        """Return once it is on disk."""
+        ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,39 +1,44 @@
 """The outbox: a decision is stored beside the projection before its answer leaves, and relayed to the log afterwards.
 
-A cell is a stream in the projection's server. Its entries carry the messages to publish; an epoch is drawn when the
-cell is created (or found to have gone back) and the entry's id counts within it, so a consumer drops repeats by one
-mark per cell and epoch. Relaying is at least once, with the same bytes, in order within a cell.
+A cell is a stream in the projection's server, in one slot of a cluster; its entries carry the messages to publish, and
+their ids count them. Any number of processes may append to one cell: each counts in epochs of its own, drawn at its
+first append, after a fault that leaves unknown what was stored, and where the cell is found to have gone back. So no
+place (cell, epoch, sequence) is used for two decisions, whatever copy of a store takes its place.
+
+Relaying is at least once, with the same bytes. Any number of relays may work on one cell at once, and a lease that
+keeps them apart only saves repeats: each begins at the oldest entry and appends in order, and an entry is removed only
+after the log has acknowledged it and all before it. So when an entry first comes to a partition of the log, all that
+were before it in its cell are there, and a consumer drops repeats by one mark per cell and epoch.
 """
 
 import asyncio
 import secrets
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from importlib.resources import files
-from typing import Any
+from typing import Any, Final
 
 from redis.asyncio import Redis
 from redis.exceptions import ResponseError
 
 from lienthong.adapters.coalescing import Patience
-from lienthong.adapters.event_log import EventLog
+from lienthong.adapters.event_log import EventLog, partition_of
 
-#: Entries a cell may hold before appends are refused: an hour of a busy desk's look-ups (about 250 a second).
-CELL_ENTRIES_MAX = 1_000_000
+#: Cells for decisions over HTTP, whatever the number of processes: enough to reach every shard of a large cluster.
+HTTP_CELLS: Final = 16
+#: Entries a cell may hold before appends are refused: an hour of look-ups at 140 a second, some 1.5 GB.
+CELL_ENTRIES_MAX = 500_000
 #: How long a question that came by an event is known again: as long as its stream keeps it, and some hours more.
 REMEMBERED_S = 8 * 86_400
 #: How long a decision may take to be on disk before its answer is `cannot_tell`.
 APPEND_TIMEOUT_S = 0.3
 #: Entries relayed in one round trip: about a megabyte.
 RELAY_BATCH = 500
-#: How long the relay waits for a new entry before it looks again, in milliseconds.
-RELAY_BLOCK_MS = 1_000
-#: A floor above every sequence: the first append of a process always draws an epoch of its own.
-_UNKNOWN = 2**53
 
 _FIELDS_PER_MESSAGE = 3
 _NO_FUNCTION = "Function not found"
-_KEYS = 2
+_PREFIX = "lienthong_1_outbox_"
+_TIME_BYTES = 3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,6 +63,15 @@ class SourceMove:
     ids: tuple[bytes, ...] = ()
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Call:
+    """What one call stores, where it moves a source, and the ids that it has stored before if it comes again."""
+
+    entries: list[list[bytes | str]]
+    source: SourceMove | None = None
+    ids: tuple[bytes, ...] = ()
+
+
 class OutboxFull(Exception):
     """The cell holds as many entries as it may: the relay has not reached the log for long."""
 
@@ -76,12 +90,29 @@ class PositionMoved(Exception):
         self.stored = stored
 
 
-def _stream_key(cell: str) -> str:
+def http_cell(instance: str | None) -> str:
+    """Return the cell for a process's decisions over HTTP: always the same for a named instance, else any."""
+    number = secrets.randbelow(HTTP_CELLS) if instance is None else partition_of(instance, HTTP_CELLS)
+    return f"http-{number}"
+
+
+def http_cells() -> list[str]:
+    """Return every cell that holds decisions over HTTP."""
+    return [f"http-{number}" for number in range(HTTP_CELLS)]
+
+
+def stream_key(cell: str) -> str:
+    """Return the key of a cell's entries; its other keys are derived from this name."""
     return f"{{o.{cell}}}outbox"
 
 
 def _state_key(cell: str) -> str:
     return f"{{o.{cell}}}state"
+
+
+def _seen_keys(cell: str, ids: Iterable[bytes]) -> list[str]:
+    """Return where ids are remembered, by the highest bytes of their time."""
+    return [f"{{o.{cell}}}seen:{since}" for since in sorted({each[:_TIME_BYTES].hex() for each in ids})]
 
 
 async def load_outbox_functions(redis: Redis) -> None:
@@ -90,8 +121,23 @@ async def load_outbox_functions(redis: Redis) -> None:
     await redis.function_load(source, replace=True)
 
 
+async def call_outbox(redis: Redis, name: str, keys: Sequence[str], *arguments: bytes | str) -> Any:
+    """Call one of the outbox's Functions; a server that was flushed has lost them with everything else."""
+    try:
+        return await redis.fcall(_PREFIX + name, len(keys), *keys, *arguments)
+    except ResponseError as fault:
+        # The refusal is the proof that nothing was carried out.
+        if _NO_FUNCTION not in str(fault):
+            raise
+        await load_outbox_functions(redis)
+        return await redis.fcall(_PREFIX + name, len(keys), *keys, *arguments)
+
+
 class OutboxCell:
-    """The writing side of one cell; appends that arrive together leave in one call."""
+    """The writing side of one cell in one process; appends that arrive together leave in one call.
+
+    `stored` hears when entries wait for the relay.
+    """
 
     def __init__(
         self,
@@ -100,14 +146,17 @@ class OutboxCell:
         *,
         entries_max: int = CELL_ENTRIES_MAX,
         append_timeout_s: float = APPEND_TIMEOUT_S,
+        stored: Callable[[], None] = lambda: None,
     ) -> None:
         self._redis = redis
-        self._cell = cell
         self._entries_max = entries_max
-        self._floor = _UNKNOWN
+        self._stored = stored
+        # The epoch this writer counts in, and the highest sequence it used there; '' while that is not known.
+        self._epoch, self._floor = "", 0
         self._waiting: list[tuple[list[bytes | str], asyncio.Future[None]]] = []
         self._flushing: asyncio.Task[None] | None = None
         self._patience = Patience(append_timeout_s)
+        self.name = cell
 
     async def append(self, messages: Sequence[Message]) -> None:
         """Store one entry with the messages; returns once the server has it on disk.
@@ -122,16 +171,23 @@ class OutboxCell:
             self._flushing = asyncio.create_task(self._flush())
         await future
 
+    async def append_once(self, entries: Sequence[Sequence[Message]], ids: Sequence[bytes]) -> None:
+        """Store one entry for each id (16 bytes, UUIDv7) that this cell has not stored before, all or nothing.
+
+        Raises `OutboxFull` and the client's connection errors; after those it may be called again.
+        """
+        await self._call(_Call(entries=[_fields(messages) for messages in entries], ids=tuple(ids)))
+
     async def append_from(self, source: SourceMove, entries: Sequence[Sequence[Message]]) -> None:
         """Store one entry for each answer that is new and move the source position, all or nothing.
 
         Raises `PositionMoved` where the stored position is not `source.expected`, and `OutboxFull`.
         """
-        await self._call([_fields(messages) for messages in entries], source)
+        await self._call(_Call(entries=[_fields(each) for each in entries], source=source, ids=source.ids))
 
     async def source_position(self) -> int | None:
         """Return the next position of the source partition to answer, None where the cell knows of none."""
-        stored = await self._redis.hget(_state_key(self._cell), "position")
+        stored = await self._redis.hget(_state_key(self.name), "position")
         return None if stored is None else int(stored)
 
     async def _flush(self) -> None:
@@ -140,7 +196,7 @@ class OutboxCell:
             taken, self._waiting = [each for each in self._waiting if not each[1].done()], []
             try:
                 if taken:
-                    await self._call([fields for fields, _ in taken], None)
+                    await self._call(_Call(entries=[fields for fields, _ in taken]))
             except Exception as error:  # noqa: BLE001 - each waiting caller gets the fault, none is lost
                 for _, future in taken:
                     if not future.done():
@@ -151,41 +207,43 @@ class OutboxCell:
                         future.set_result(None)
         self._flushing = None
 
-    async def _call(self, entries: list[list[bytes | str]], source: SourceMove | None) -> None:
-        width = max((len(fields) for fields in entries), default=2)
-        if any(len(fields) != width for fields in entries):
+    async def _call(self, call: _Call) -> None:
+        width = max((len(fields) for fields in call.entries), default=2)
+        if any(len(fields) != width for fields in call.entries):
             message = "entries of one call publish the same number of messages"
             raise ValueError(message)
-        expected, following, ids = ("", "", b"")
-        if source is not None:
-            expected, following, ids = str(source.expected), str(source.next), b"".join(source.ids)
-        arguments = (
-            _stream_key(self._cell),
-            _state_key(self._cell),
+        source = call.source
+        epoch, floor = self._epoch, self._floor
+        # Until the answer is there it is not known which sequences were used; a call beside this one draws its own.
+        self._epoch, self._floor = "", 0
+        reply = await call_outbox(
+            self._redis,
+            "append",
+            [stream_key(self.name), *self._touched(call)],
+            epoch,
             secrets.token_hex(8),
-            str(self._floor),
+            str(floor),
             str(self._entries_max),
-            expected,
-            following,
-            ids,
+            "" if source is None else str(source.expected),
+            "" if source is None else str(source.next),
+            b"".join(call.ids),
             str(REMEMBERED_S),
             str(width),
-            *(value for fields in entries for value in fields),
+            *(value for fields in call.entries for value in fields),
         )
-        try:
-            reply = await self._redis.fcall("outbox_append", _KEYS, *arguments)
-        except ResponseError as fault:
-            # A flushed server has lost the Functions with everything else; nothing was carried out.
-            if _NO_FUNCTION not in str(fault):
-                raise
-            await load_outbox_functions(self._redis)
-            reply = await self._redis.fcall("outbox_append", _KEYS, *arguments)
-        verdict = reply[0]
-        if verdict == b"position":
-            raise PositionMoved(self._cell, int(reply[1]))
-        if verdict == b"full":
-            raise OutboxFull(self._cell, int(reply[1]))
-        self._floor = int(reply[3])
+        if reply[0] == b"ok":
+            self._epoch, self._floor = reply[1].decode(), int(reply[2])
+            self._stored()
+            return
+        self._epoch, self._floor = epoch, floor
+        if reply[0] == b"position":
+            raise PositionMoved(self.name, int(reply[1]))
+        raise OutboxFull(self.name, int(reply[1]))
+
+    def _touched(self, call: _Call) -> list[str]:
+        """Return the keys beside the cell's stream that a call touches; a decision over HTTP touches none."""
+        state = [] if call.source is None else [_state_key(self.name)]
+        return [*state, *_seen_keys(self.name, call.ids)]
 
 
 def _fields(messages: Sequence[Message]) -> list[bytes | str]:
@@ -205,6 +263,10 @@ def stamped(value: bytes, cell: str, epoch: str, sequence: int) -> bytes:
     return value[:-1] + extensions.encode()
 
 
+def _place(entry_id: bytes, fields: dict[bytes, bytes]) -> tuple[str, int]:
+    return fields[b"epoch"].decode(), int(entry_id.partition(b"-")[2])
+
+
 class Relay:
     """Moves the entries of one cell to the log, in order, at least once, and removes what the log has acknowledged."""
 
@@ -214,22 +276,20 @@ class Relay:
         self.cell = cell
 
     async def relay_once(self) -> int:
-        """Relay up to `RELAY_BATCH` entries and return how many; with none, wait for one up to `RELAY_BLOCK_MS`.
+        """Relay up to `RELAY_BATCH` entries and return how many.
 
         1. read the oldest entries; 2. append their messages to the log; 3. remove the entries. A crash between 2 and
-        3 repeats the same bytes under the same ids.
+        3, or another relay beside this one, repeats the same bytes under the same ids.
         """
-        key = _stream_key(self.cell)
+        key = stream_key(self.cell)
         # 1
         entries: Any = await self._redis.xrange(key, count=RELAY_BATCH)
         if not entries:
-            await self._redis.xread({key: "0-0"}, count=1, block=RELAY_BLOCK_MS)
             return 0
         # 2
         by_stream: dict[str, list[tuple[str, bytes]]] = {}
         for entry_id, fields in entries:
-            sequence = int(entry_id.split(b"-")[1])
-            epoch = fields[b"epoch"].decode()
+            epoch, sequence = _place(entry_id, fields)
             for number in range(len(fields) // _FIELDS_PER_MESSAGE):
                 stream, at_key, value = (fields[b"%c%d" % (letter, number)] for letter in b"skv")
                 stamped_value = stamped(value, self.cell, epoch, sequence)
@@ -237,10 +297,10 @@ class Relay:
         for stream_name, items in by_stream.items():
             await self._log.append_many(stream_name, items)
         # 3
-        _, _, last = entries[-1][0].partition(b"-")
-        await self._redis.xtrim(key, minid=f"0-{int(last) + 1}", approximate=False)
+        epoch, sequence = _place(*entries[-1])
+        await call_outbox(self._redis, "remove", [key], epoch, str(sequence))
         return len(entries)
 
     async def waiting(self) -> int:
         """Return how many entries wait for the log."""
-        return int(await self._redis.xlen(_stream_key(self.cell)))
+        return int(await self._redis.xlen(stream_key(self.cell)))

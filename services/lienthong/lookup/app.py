@@ -1,36 +1,41 @@
 """Puts the look-up process together: store, register, desks, outbox, relays, and the consumers of look-up events."""
 
 import asyncio
-from collections.abc import AsyncIterator
+import secrets
+from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import timedelta
 
 from lienthong.adapters.card_images import CardImageReader, ReaderLimits
 from lienthong.adapters.card_reader import CardReader
 from lienthong.adapters.dead_letters import DeadLetters
-from lienthong.adapters.followers import Follower
+from lienthong.adapters.event_log import EventLog
+from lienthong.adapters.followers import Follower, Reader
 from lienthong.adapters.ground import Ground, grounded
 from lienthong.adapters.keys import KeyStore
-from lienthong.adapters.outbox import OutboxCell, Relay, load_outbox_functions
+from lienthong.adapters.outbox import OutboxCell, http_cell, http_cells, load_outbox_functions
+from lienthong.adapters.outbox_leases import Leases
 from lienthong.adapters.projection_reads import ProjectionReads
 from lienthong.adapters.register_feed import followed
 from lienthong.adapters.sealed_images import SealedImageOpener
 from lienthong.adapters.sealing import Sealer
 from lienthong.adapters.serving import serve
+from lienthong.adapters.spool import Spool, spool_directory
 from lienthong.lookup.answering import HttpDesk
 from lienthong.lookup.desk import Desk
-from lienthong.lookup.handlers import EventDesk, Intake, answered_in
+from lienthong.lookup.handlers import EventDesk, Intake
 from lienthong.lookup.http import LookupParts, application
 from lienthong.lookup.readiness import Readiness
 from lienthong.lookup.record import Recorder
-from lienthong.lookup.relaying import keep_relaying
+from lienthong.lookup.relaying import Relays
+from lienthong.lookup.spooling import into_outbox, keep_moving
 from lienthong.runtime.clock import Clock, SystemClock
 from lienthong.runtime.settings import Settings
 from lienthong.runtime.tasks import end
 from lienthong_schemas.streams import CARD_IMAGES, CARDS, LOOKUPS
 
 NAME = "lookup"
-HTTP_CELL = "http-0"
+EVENTS = (LOOKUPS.name, CARD_IMAGES.name)
 
 
 @asynccontextmanager
@@ -48,28 +53,31 @@ async def running(settings: Settings, clock: Clock) -> AsyncIterator[LookupParts
         feed = await stack.enter_async_context(followed(store, clock, reads.move_to))
         desk = Desk(CardReader(reads, clock, timedelta(seconds=settings.absence_bound_s)), lambda: feed.register)
         recorder = Recorder(sealer)
-        cells = [HTTP_CELL]
-        desks: dict[Follower, EventDesk] = {}
-        reader = ground.reader(NAME, lambda follower, fault: desks[follower].pass_over(fault))
+        owner = settings.instance or secrets.token_hex(8)
+        relays = Relays(store, log, Leases(store, owner), [*http_cells(), *_event_cells(log)], clock)
+        spool = Spool(spool_directory(ground.directory), owner)
+        stack.push_async_callback(spool.close)
         intake = _intake(ground, sealer, images)
-        for stream in (LOOKUPS.name, CARD_IMAGES.name):
-            for partition in range(log.partitions(stream)):
-                cell = f"{stream}-{partition}"
-                cells.append(cell)
-                events = EventDesk(desk, recorder, OutboxCell(store, cell), intake)
-                follower = reader.subscribe(stream, partition, events.handle, events.start)
-                events.follow(follower)
-                desks[follower] = events
+        reader = _reader(ground, relays, lambda cell: EventDesk(desk, recorder, cell, intake))
         reading = reader.start()
         stack.push_async_callback(reader.stop)
-        relays = [asyncio.create_task(keep_relaying(Relay(store, log, cell))) for cell in cells]
-        stack.push_async_callback(end, *relays)
+        stack.push_async_callback(relays.stop)
+        relaying = asyncio.create_task(relays.run(lambda: _followed(reader)))
+        moving = asyncio.create_task(keep_moving(spool, into_outbox(store, relays.stored)))
+        stack.push_async_callback(end, relaying, moving)
+        name = http_cell(settings.instance)
         yield LookupParts(
-            desk=HttpDesk(desk, recorder, OutboxCell(store, HTTP_CELL), clock),
+            desk=HttpDesk(desk, recorder, OutboxCell(store, name, stored=relays.stored(name)), spool, clock),
             register=lambda: feed.register,
             images=images,
-            work=[*relays, reading, feed.following],
-            readiness=Readiness(store.ping, lambda: feed.complete, reader.progress, clock),
+            work=[relaying, moving, reading, feed.following],
+            readiness=Readiness(
+                store.ping,
+                lambda: feed.complete,
+                reader.progress,
+                clock,
+                lambda: [*relays.warnings(), *spool.warnings()],
+            ),
             clock=clock,
         )
 
@@ -78,6 +86,34 @@ async def run(settings: Settings) -> None:
     """Run the look-up process until it is told to stop."""
     async with running(settings, SystemClock()) as parts:
         await serve(application(parts, settings), settings.host, settings.lookup_port, parts.work)
+
+
+def _cell(stream: str, partition: int) -> str:
+    """Return the outbox cell of a partition of look-ups."""
+    return f"{stream}-{partition}"
+
+
+def _event_cells(log: EventLog) -> list[str]:
+    return [_cell(stream, partition) for stream in EVENTS for partition in range(log.partitions(stream))]
+
+
+def _followed(reader: Reader) -> list[str]:
+    """Return the cells that this process alone fills at this moment."""
+    return [_cell(progress.stream, progress.partition) for progress in reader.progress()]
+
+
+def _reader(ground: Ground, relays: Relays, desk_of: Callable[[OutboxCell], EventDesk]) -> Reader:
+    """Return a reader of every partition of look-ups, with a desk behind each."""
+    desks: dict[Follower, EventDesk] = {}
+    reader = ground.reader(NAME, lambda follower, fault: desks[follower].pass_over(fault))
+    for stream in EVENTS:
+        for partition in range(ground.log.partitions(stream)):
+            cell = _cell(stream, partition)
+            events = desk_of(OutboxCell(ground.store, cell, stored=relays.stored(cell)))
+            follower = reader.subscribe(stream, partition, events.handle, events.start)
+            events.follow(follower)
+            desks[follower] = events
+    return reader
 
 
 def _image_reader(settings: Settings) -> CardImageReader:
@@ -95,6 +131,6 @@ def _intake(ground: Ground, sealer: Sealer, images: CardImageReader) -> Intake:
     return Intake(
         set_aside=letters.set_aside,
         images=SealedImageOpener(sealer, images),
-        answered=lambda: answered_in(ground.log),
+        log=ground.log,
         clock=ground.clock,
     )

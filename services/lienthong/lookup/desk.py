@@ -81,8 +81,8 @@ def answered(question: Question, finding: Finding, register: Register, stamp: St
     return Answered(question=question, finding=finding, verdict=verdict, decision=decision, register=register)
 
 
-def store_away(given: Answered) -> Answered:
-    """Return the answer to the same question for a store that could not keep the decision: `cannot_tell`."""
-    stamp = Stamp(decision_id=given.decision.decision_id, decided_at=given.decision.decided_at)
+def store_away(given: Answered, decision_id: str) -> Answered:
+    """Return another answer to the same question, for a store that could not keep the first: `cannot_tell`."""
+    stamp = Stamp(decision_id=decision_id, decided_at=given.decision.decided_at)
     fault = StoreFault(register_position=given.register.position)
     return answered(given.question, fault, given.register, stamp)

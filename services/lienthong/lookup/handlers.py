@@ -1,7 +1,6 @@
 """Answers look-ups that came as events: each once, in order, with its source's position in the same step."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
@@ -11,7 +10,8 @@ import orjson
 import structlog
 from redis.exceptions import RedisError
 
-from lienthong.adapters.event_log import EventLog, Trimmed, entries_per_read
+from lienthong.adapters.dead_letters import SetAside
+from lienthong.adapters.event_log import EventLog, Trimmed
 from lienthong.adapters.followers import Batch, Fault, Follower
 from lienthong.adapters.native import encode_decision, question_from
 from lienthong.adapters.outbox import Message, OutboxCell, PositionMoved, SourceMove
@@ -19,13 +19,14 @@ from lienthong.adapters.wire import Event, Refusal, RefusalCode, decode
 from lienthong.domain.answer import StoreFault
 from lienthong.domain.question import Presentation, Question
 from lienthong.lookup import ids
+from lienthong.lookup.answered import RECENT_ANSWERS, AnsweredBefore
 from lienthong.lookup.desk import Answered, Desk
 from lienthong.lookup.record import Recorder, channel_of
 from lienthong.runtime.clock import Clock
 from lienthong.runtime.logging import FrequentLog
 from lienthong_schemas.lookups import LookupRequested
 from lienthong_schemas.questions import CardImagePresented
-from lienthong_schemas.streams import ANSWERS, BY_NAME
+from lienthong_schemas.streams import BY_NAME
 
 #: How often an answer that fails for no known reason is tried before its look-up is set aside.
 ATTEMPTS_MAX = 5
@@ -35,14 +36,6 @@ _UNANSWERABLE = Refusal(code=RefusalCode.UNANSWERABLE, message="could not be ans
 
 _log = structlog.stdlib.get_logger("lienthong.lookup")
 _answers = FrequentLog("lienthong.lookup")
-
-
-class SetAside(Protocol):
-    """Sets aside one entry that cannot be answered: its batch, its index there, why, and after how many tries."""
-
-    async def __call__(self, batch: Batch, at: int, refusal: Refusal, attempts: int = 1) -> None:
-        """Return once it is on disk."""
-        ...
 
 
 class StoreAway(Exception):
@@ -59,14 +52,11 @@ class ImageOpener(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Intake:
-    """What a desk takes events with: where unreadable ones go, what reads images, and what was answered before.
-
-    `answered` returns the ids of the decisions that the log holds; it is asked where the outbox cell lost its position.
-    """
+    """What a desk takes events with: where unreadable ones go, what reads images, and the log that has the answers."""
 
     set_aside: SetAside
     images: ImageOpener
-    answered: Callable[[], Awaitable[frozenset[str]]]
+    log: EventLog
     clock: Clock
 
 
@@ -78,7 +68,7 @@ class EventDesk:
         self._recorder = recorder
         self._cell = cell
         self._intake = intake
-        self._answered: frozenset[str] = frozenset()
+        self._before: AnsweredBefore | None = None
         # How often answering the entry at an offset failed for no known reason, since a batch was last stored.
         self._failed: dict[int, int] = {}
         self._follower: Follower | None = None
@@ -91,11 +81,10 @@ class EventDesk:
         """Return the position to read from: the one that is kept with the answers.
 
         A cell without one is new, or its store was flushed: then everything is read again, and what the log holds
-        an answer of is passed over.
+        an answer of is passed over. One with a position may have lost its newest answers in a failover.
         """
         position = await self._cell.source_position()
-        if position is None:
-            self._answered = await self._intake.answered()
+        await self._look_back(None if position is None else RECENT_ANSWERS)
         return position or 0
 
     async def handle(self, batch: Batch) -> None:
@@ -119,10 +108,19 @@ class EventDesk:
             # 3
             _log.warning("outbox_stands_elsewhere", stream=batch.stream, partition=batch.partition, at=moved.stored)
             if moved.stored < source.expected:
-                self._answered = await self._intake.answered()
+                await self._look_back(None)
             if self._follower is not None:
                 self._follower.seek(moved.stored)
+        else:
+            if self._before is not None and batch.next >= self._before.until:
+                self._before = None
         self._failed.clear()
+
+    async def _look_back(self, recent: int | None) -> None:
+        """Pass over what the log holds answers to, until the partition is read to where it ends now."""
+        if self._follower is not None:
+            end = await self._intake.log.end(self._follower.stream, self._follower.partition)
+            self._before = AnsweredBefore(self._intake.log, end, recent)
 
     async def pass_over(self, fault: Fault) -> None:
         """Go on after look-ups that were let go before they were answered: nobody has them any more.
@@ -159,7 +157,7 @@ class EventDesk:
         # An event is answered for the day on which it was asked, however late it is read.
         asked_at = datetime.fromisoformat(event.envelope.time)
         decision_id = ids.derived(event.envelope.id, event.envelope.source, asked_at)
-        if decision_id in self._answered:
+        if self._before is not None and await self._before.holds(asked.question.facility_code, decision_id):
             return None
         try:
             question = question_from(asked.question, asked_at, image=image)
@@ -205,20 +203,3 @@ class EventDesk:
         if not isinstance(presented, CardImagePresented):
             return None
         return await self._intake.images.open(presented)
-
-
-async def answered_in(log: EventLog) -> frozenset[str]:
-    """Return the ids of the decisions on events that the log still holds; an answer is kept as long as its question."""
-    found: set[str] = set()
-    for partition in range(log.partitions(ANSWERS.name)):
-        position = await log.first(ANSWERS.name, partition)
-        while True:
-            entries = await log.read(ANSWERS.name, partition, position, entries_per_read(ANSWERS))
-            if not isinstance(entries, tuple) or not entries:
-                break
-            for entry in entries:
-                event = decode(entry.value, ANSWERS)
-                if isinstance(event, Event):
-                    found.add(event.envelope.id)
-            position = entries[-1].offset + 1
-    return frozenset(found)

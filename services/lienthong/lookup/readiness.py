@@ -21,11 +21,17 @@ class Readiness:
         register_complete: Callable[[], bool],
         progress: Callable[[], Sequence[Progress]],
         clock: Clock,
+        warnings: Callable[[], Sequence[str]] = tuple,
     ) -> None:
         self._ping = ping
         self._register_complete = register_complete
         self._progress = progress
         self._clock = clock
+        self._warnings = warnings
+
+    def warnings(self) -> list[str]:
+        """Return what an operator should know of although desks are answered."""
+        return list(self._warnings())
 
     async def reasons(self) -> list[str]:
         """Return why the service is not ready, empty where it is."""

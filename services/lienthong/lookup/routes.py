@@ -57,11 +57,12 @@ def state_routes(readiness: Readiness, monitor_port: int) -> APIRouter:
         "/readyz",
         tags=["health"],
         summary="Store reachable, register complete, consumers progressing",
-        responses={503: {"description": "not ready; `reasons` says why"}},
+        responses={503: {"description": "not ready; `reasons` says why. `warnings` make nothing unready"}},
     )
     async def readyz() -> JSONResponse:
         reasons = await readiness.reasons()
-        body = {"status": "not ready" if reasons else "ready", "reasons": reasons}
+        status = "not ready" if reasons else "ready"
+        body = {"status": status, "reasons": reasons, "warnings": readiness.warnings()}
         return JSONResponse(body, status_code=503 if reasons else 200)
 
     @router.get("/v1/volumes", tags=["volumes"], summary="Volumes are the monitor's", status_code=307)

@@ -7,15 +7,19 @@ compact forms hold what cards usually hold; a fact they cannot reproduce exactly
 import zlib
 from hashlib import sha256
 
+import msgspec
 import orjson
 
 from lienthong.adapters.card_layout import AS_JSON, COMPACT_RECORDED, COMPACT_WITHDRAWN, RECORDED, WITHDRAWN, CardFact
+from lienthong.adapters.card_message import ENCODER, MESSAGES, RecordedMessage, WithdrawnMessage
 from lienthong.adapters.card_packing import pack_compact, varint
 from lienthong.adapters.card_record import card_from
 from lienthong.adapters.card_unpacking import AS_CARD, AS_DATA, Reader, read_ended, read_record
 from lienthong.domain.card import Card
 
 _DEFLATE_LEVEL = 9
+#: The canonical JSON of a fact around its data.
+_DATA, _RECORDED_END, _WITHDRAWN_END = b'{"data":', b',"type":"card.recorded"}', b',"type":"card.withdrawn"}'
 _FORMS = frozenset((AS_JSON, COMPACT_RECORDED, COMPACT_WITHDRAWN))
 
 
@@ -37,6 +41,17 @@ def digest(fact: CardFact) -> bytes:
     return sha256(canonical(fact)).digest()
 
 
+def fact_of(data: RecordedMessage) -> CardFact:
+    """Return the fact that was read into a message, its data as received."""
+    return CardFact(WITHDRAWN if isinstance(data, WithdrawnMessage) else RECORDED, msgspec.to_builtins(data))
+
+
+def digest_message(data: RecordedMessage) -> bytes:
+    """Return the `digest` of the fact that was read into a message."""
+    end = _WITHDRAWN_END if isinstance(data, WithdrawnMessage) else _RECORDED_END
+    return sha256(b"".join((_DATA, ENCODER.encode(data), end))).digest()
+
+
 def pack(fact: CardFact) -> bytes:
     """Pack the fact; equal facts give equal bytes, and `unpack` gives back the same data.
 
@@ -44,10 +59,23 @@ def pack(fact: CardFact) -> bytes:
     record's key.
     """
     try:
-        return pack_compact(fact)
-    except (KeyError, TypeError, ValueError):
-        # Only the shape of the data can fail here, and the form below holds any shape.
-        return bytes((AS_JSON,)) + varint(fact.data["revision"]) + zlib.compress(canonical(fact), _DEFLATE_LEVEL)
+        message = msgspec.convert(fact.data, MESSAGES[fact.type])
+    except msgspec.ValidationError:
+        # Data with a key that the message does not know, which only this form keeps.
+        return _as_json(fact)
+    return pack_message(message)
+
+
+def pack_message(data: RecordedMessage) -> bytes:
+    """Pack the fact that was read into a message, as `pack` does."""
+    try:
+        return pack_compact(data)
+    except (KeyError, ValueError):
+        return _as_json(fact_of(data))
+
+
+def _as_json(fact: CardFact) -> bytes:
+    return bytes((AS_JSON,)) + varint(fact.data["revision"]) + zlib.compress(canonical(fact), _DEFLATE_LEVEL)
 
 
 def unpack(number: str, packed: bytes) -> CardFact:

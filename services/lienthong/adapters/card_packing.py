@@ -1,15 +1,23 @@
 """Writes a card fact in the compact form, or says that the compact form cannot hold it.
 
-This is the projector's path of every card, so it is written for few calls: tables instead of conversions, and the parts
-of a period in one function. `card_unpacking` reads in the order of this module.
+This is the projector's path of every card, so it is written for few calls: tables instead of conversions, the parts of
+a period in one function, and every code, day and number judged by the table or the pattern that writes it: what is
+packed is what the contract accepts. `card_unpacking` reads in the order of this module.
 """
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Sequence
 from datetime import date
-from typing import Any
 
 from lienthong.adapters import card_layout as L  # noqa: N812  # the layout's names stand in every line below
+from lienthong.adapters.card_message import (
+    AddressMessage,
+    PeriodMessage,
+    PlaceMessage,
+    RecordedMessage,
+    WithdrawnMessage,
+)
+from lienthong.adapters.memo import Memo
 
 _COMMON_CODE = re.compile(r"[0-9]{2}[0-9A-Z]{3}", re.ASCII)
 _PROVINCE = re.compile(r"[0-9]{2}", re.ASCII)
@@ -17,12 +25,13 @@ _GROUP = re.compile(r"[A-Z]{2}", re.ASCII)
 _ISO_DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", re.ASCII)
 _ISO_MONTH = re.compile(r"[0-9]{4}-(0[1-9]|1[0-2])", re.ASCII)
 _ISO_YEAR = re.compile(r"[0-9]{4}", re.ASCII)
+_CODE = re.compile(r"[A-Za-z0-9._-]{1,16}")
+_CARD_NUMBER = re.compile(r"[A-Z]{2}[0-9]{13}|[0-9]{10}")
+_REASON = re.compile(r"[a-z][a-z0-9_]{0,31}")
+_NO_YEAR = "0000"
 _CITIZEN_ID_LENGTH = 12
 _LONG_NUMBER_LENGTH = 15  # Group, level, province and the card's own number (QĐ 1351/QĐ-BHXH).
-_CODE_TEXT_BYTES_MAX = 0x7F
-_FORMS = {L.RECORDED: bytes((L.COMPACT_RECORDED,)), L.WITHDRAWN: bytes((L.COMPACT_WITHDRAWN,))}
-#: How many keys each object has: one more and the compact form would lose it.
-_RECORD_KEYS, _HOLDER_KEYS, _ADDRESS_KEYS, _PERIOD_KEYS, _PLACE_KEYS, _ENDED_KEYS = 6, 3, 4, 10, 2, 2
+_RECORDED, _WITHDRAWN = bytes((L.COMPACT_RECORDED,)), bytes((L.COMPACT_WITHDRAWN,))
 _VARINT_BITS, _VARINT_MORE = 7, 0x80
 _ONE_BYTE = [bytes((value,)) for value in range(256)]
 _TWO_BYTES = [value.to_bytes(2, "big") for value in range(1 << 16)]
@@ -30,21 +39,7 @@ _REASON_CODES = {reason: _ONE_BYTE[index] for index, reason in enumerate(L.REASO
 
 
 class UncommonError(ValueError):
-    """The compact form cannot say this."""
-
-
-class _Made(dict[str, bytes]):
-    """What texts are written as, each made once; a subscript of it is half the price of a call that is remembered."""
-
-    def __init__(self, make: Callable[[str], bytes]) -> None:
-        super().__init__()
-        self._make = make
-
-    def __missing__(self, text: str) -> bytes:
-        if len(self) >= L.CACHE_ENTRIES:
-            self.clear()
-        made = self[text] = self._make(text)
-        return made
+    """The compact form cannot say this, or must not."""
 
 
 def varint(value: int) -> bytes:
@@ -59,17 +54,15 @@ def varint(value: int) -> bytes:
     return bytes(parts)
 
 
-def pack_compact(fact: L.CardFact) -> bytes:
-    """Return the fact in a compact form; ValueError, KeyError or TypeError where none can reproduce it exactly."""
-    data = fact.data
-    withdrawn = fact.type == L.WITHDRAWN
-    holder, ids, address, periods = data["holder"], data["citizen_ids"], data["address"], data["periods"]
-    if len(data) != _RECORD_KEYS + withdrawn or len(holder) != _HOLDER_KEYS:
-        raise UncommonError
-    birth, name = holder["birth"], holder["name"].encode()
+def pack_compact(data: RecordedMessage) -> bytes:
+    """Return the data of a card fact in a compact form; ValueError or KeyError where none can reproduce them."""
+    holder, ids, address, periods = data.holder, data.citizen_ids, data.address, data.periods
+    withdrawn = data.withdrawn if isinstance(data, WithdrawnMessage) else None
+    form = _RECORDED if withdrawn is None else _WITHDRAWN
+    birth, name = holder.birth, holder.name.encode()
     # The flags come third and are known last.
-    parts = [_FORMS[fact.type], varint(data["revision"]), b"", _BIRTHS[birth], varint(len(name)), name]
-    flags = L.SEX_BITS[holder["sex"]] | L.BIRTH_BITS[len(birth)] | _count(ids, L.IDS_SHIFT, parts)
+    parts = [form, varint(data.revision), b"", _BIRTHS[birth], varint(len(name)), name]
+    flags = L.SEX_BITS[holder.sex] | L.BIRTH_BITS[len(birth)] | _count(ids, L.IDS_SHIFT, parts)
     for citizen_id in ids:
         # Half of what a regular expression costs.
         if len(citizen_id) != _CITIZEN_ID_LENGTH or not (citizen_id.isascii() and citizen_id.isdigit()):
@@ -79,14 +72,14 @@ def pack_compact(fact: L.CardFact) -> bytes:
         flags |= _pack_address(address, periods, parts)
     flags |= _count(periods, L.PERIODS_SHIFT, parts)
     for period in periods:
-        _pack_period(period, data["id"], parts)
-    if withdrawn:
-        _pack_ended(data["withdrawn"], parts)
+        _pack_period(period, data.id, parts)
+    if withdrawn is not None:
+        parts += (_DAYS[withdrawn.on], _REASONS[withdrawn.reason])
     parts[2] = _TWO_BYTES[flags]
     return b"".join(parts)
 
 
-def _count(things: list[Any], shift: int, parts: list[bytes]) -> int:
+def _count(things: Sequence[object], shift: int, parts: list[bytes]) -> int:
     count = len(things)
     if count < L.MANY:
         return count << shift
@@ -94,18 +87,16 @@ def _count(things: list[Any], shift: int, parts: list[bytes]) -> int:
     return L.MANY << shift
 
 
-def _pack_address(address: Mapping[str, Any], periods: list[Any], parts: list[bytes]) -> int:
-    if len(address) != _ADDRESS_KEYS:
-        raise UncommonError
+def _pack_address(address: AddressMessage, periods: Sequence[PeriodMessage], parts: list[bytes]) -> int:
     flags = L.HAS_ADDRESS
-    parts.append(_CODES[address["code"]])
-    if address["level"] != L.USUAL_LEVEL:
+    parts.append(_CODES[address.code])
+    if address.level != L.USUAL_LEVEL:
         flags |= L.LEVEL_AS_TEXT
-        parts.append(_CODES[address["level"]])
-    recorded_on, detail = address["recorded_on"], address["detail"]
+        parts.append(_CODES[address.level])
+    recorded_on, detail = address.recorded_on, address.detail
     if recorded_on is None:
         flags |= L.RECORDED_UNKNOWN
-    elif periods and periods[0]["valid_from"] == recorded_on:
+    elif periods and periods[0].valid_from == recorded_on:
         flags |= L.RECORDED_WITH_PERIOD
     else:
         parts.append(_DAYS[recorded_on])
@@ -115,15 +106,15 @@ def _pack_address(address: Mapping[str, Any], periods: list[Any], parts: list[by
     return flags
 
 
-def _pack_period(period: Mapping[str, Any], card_number: str, parts: list[bytes]) -> None:
-    if len(period) != _PERIOD_KEYS:
-        raise UncommonError
+def _pack_period(period: PeriodMessage, card_number: str, parts: list[bytes]) -> None:
     at = len(parts)
-    valid_from, group, level, number = period["valid_from"], period["group"], period["benefit_level"], period["number"]
-    flags = L.ISSUER_BITS[period["issuer"]] | L.AREA_BITS[period["area"]] | L.BENEFIT_BITS[level]
+    valid_from, group, level, number = period.valid_from, period.group, period.benefit_level, period.number
+    flags = L.ISSUER_BITS[period.issuer] | L.AREA_BITS[period.area] | L.BENEFIT_BITS[level]
     # The flags come before what they tell of.
     parts += (b"", _DAYS[valid_from])
-    if (valid_to := period["valid_to"]) is not None:
+    if (valid_to := period.valid_to) is not None:
+        if valid_to < valid_from:
+            raise UncommonError
         flags |= L.HAS_TO
         parts.append(_DAYS[valid_to])
     if group is not None:
@@ -134,39 +125,31 @@ def _pack_period(period: Mapping[str, Any], card_number: str, parts: list[bytes]
         if len(number) == _LONG_NUMBER_LENGTH and number[5:] == card_number and number[:3] == f"{group}{level}":
             flags |= L.NUMBER_15
             parts.append(_PROVINCES[number[3:5]])
-        else:
+        elif _CARD_NUMBER.fullmatch(number) is not None:
             flags |= L.NUMBER_AS_TEXT
             parts.append(_text(number))
-    if (place := period["registered_place"]) is not None:
+        else:
+            raise UncommonError
+    if (place := period.registered_place) is not None:
         flags |= _pack_place(place, valid_from, parts)
-    if (five_years_on := period["five_years_on"]) is not None:
+    if (five_years_on := period.five_years_on) is not None:
         flags |= L.HAS_FIVE
         parts.append(_DAYS[five_years_on])
-    if (ended := period["ended"]) is not None:
+    if (ended := period.ended) is not None:
         flags |= L.HAS_ENDED
-        _pack_ended(ended, parts)
+        parts += (_DAYS[ended.on], _REASON_CODES[ended.reason])
     parts[at] = _TWO_BYTES[flags]
 
 
-def _pack_place(place: Mapping[str, Any], valid_from: str, parts: list[bytes]) -> int:
-    if len(place) != _PLACE_KEYS:
-        raise UncommonError
-    parts.append(_CODES[place["code"]])
-    recorded_on = place["recorded_on"]
+def _pack_place(place: PlaceMessage, valid_from: str, parts: list[bytes]) -> int:
+    parts.append(_CODES[place.code])
+    recorded_on = place.recorded_on
     if recorded_on is None:
         return L.HAS_PLACE | L.PLACE_UNKNOWN
     if recorded_on == valid_from:
         return L.HAS_PLACE | L.PLACE_WITH_PERIOD
     parts.append(_DAYS[recorded_on])
     return L.HAS_PLACE
-
-
-def _pack_ended(ended: Mapping[str, Any], parts: list[bytes]) -> None:
-    if len(ended) != _ENDED_KEYS:
-        raise UncommonError
-    reason = ended["reason"]
-    code = _REASON_CODES.get(reason)
-    parts += (_DAYS[ended["on"]], _ONE_BYTE[L.REASON_AS_TEXT] + _text(reason) if code is None else code)
 
 
 def _text(text: str) -> bytes:
@@ -185,9 +168,9 @@ def _day(text: str) -> bytes:
 
 def _birth(text: str) -> bytes:
     """Write a year, a year with a month, or a day in 16 bits; its precision is in the record's flags."""
-    if _ISO_YEAR.fullmatch(text):
+    if _ISO_YEAR.fullmatch(text) and text != _NO_YEAR:
         return _TWO_BYTES[int(text)]
-    if _ISO_MONTH.fullmatch(text):
+    if _ISO_MONTH.fullmatch(text) and not text.startswith(_NO_YEAR):
         months = int(text[:4]) * 12 + int(text[5:]) - 1
         if months > L.DAY_COUNT_MAX:
             raise UncommonError
@@ -199,10 +182,9 @@ def _code(code: str) -> bytes:
     """Write three bytes for two digits and three capitals or digits (communes, facilities), else length and text."""
     if _COMMON_CODE.fullmatch(code):
         return (int(code[:2]) * L.CODE_BASE + int(code[2:], len(L.CODE_DIGITS))).to_bytes(3, "big")
-    encoded = code.encode()
-    if len(encoded) > _CODE_TEXT_BYTES_MAX:
+    if _CODE.fullmatch(code) is None:
         raise UncommonError
-    return _ONE_BYTE[L.CODE_AS_TEXT | len(encoded)] + encoded
+    return _ONE_BYTE[L.CODE_AS_TEXT | len(code)] + code.encode()
 
 
 def _group(group: str) -> bytes:
@@ -217,4 +199,18 @@ def _province(digits: str) -> bytes:
     return _ONE_BYTE[int(digits)]
 
 
-_DAYS, _BIRTHS, _CODES, _GROUPS, _PROVINCES = map(_Made, (_day, _birth, _code, _group, _province))
+def _reason(reason: str) -> bytes:
+    """Write why a record was withdrawn: that vocabulary may grow, the one of periods may not."""
+    code = _REASON_CODES.get(reason)
+    if code is not None:
+        return code
+    if _REASON.fullmatch(reason) is None:
+        raise UncommonError
+    return _ONE_BYTE[L.REASON_AS_TEXT] + _text(reason)
+
+
+def _made(make: Callable[[str], bytes]) -> Memo[bytes]:
+    return Memo(make, L.CACHE_ENTRIES)
+
+
+_DAYS, _BIRTHS, _CODES, _GROUPS, _PROVINCES, _REASONS = map(_made, (_day, _birth, _code, _group, _province, _reason))

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 import structlog
 
-from lienthong.adapters.card_codec import UnreadableRecord, digest, pack, unpack
-from lienthong.adapters.card_wire import decode_card
+from lienthong.adapters.card_codec import UnreadableRecord, digest, unpack
+from lienthong.adapters.card_wire import read_card
 from lienthong.adapters.dead_letters import SetAside
 from lienthong.adapters.event_log import Entry
 from lienthong.adapters.followers import Batch, Follower
@@ -49,17 +49,17 @@ def read_batch(entries: Sequence[Entry], partition: int, projection: Projection)
     refused: list[tuple[int, Refusal]] = []
     cells, buckets = projection.cells, projection.buckets
     for at, entry in enumerate(entries):
-        fact = decode_card(entry.value)
-        if isinstance(fact, Refusal):
-            refused.append((at, fact))
+        card = read_card(entry.value)
+        if isinstance(card, Refusal):
+            refused.append((at, card))
             continue
-        data = fact.data
-        if cell_of(data["id"], cells) != partition:
+        number, revision, citizen_ids, sha256, packed = card
+        if cell_of(number, cells) != partition:
             refused.append((at, _WRONG_PARTITION))
             continue
-        key = key_of(data["id"])
-        offers.append(Offered(key, data["revision"], digest(fact), pack(fact), entry.offset))
-        for citizen_id in data["citizen_ids"]:
+        key = key_of(number)
+        offers.append(Offered(key, revision, sha256, packed, entry.offset))
+        for citizen_id in citizen_ids:
             cell, entered = index_entry(citizen_id, key, buckets)
             index.setdefault(cell, []).append(entered)
     return ReadBatch(offers=tuple(offers), index=index, refused=tuple(refused))

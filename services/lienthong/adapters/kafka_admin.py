@@ -39,6 +39,14 @@ class TopicsUnusable(Exception):
         super().__init__(" ".join(sentences))
 
 
+class TlsFileRefused(Exception):
+    """A file that connections to the brokers are encrypted with cannot be used."""
+
+    def __init__(self, fault: OSError) -> None:
+        why = fault.strerror or type(fault).__name__
+        super().__init__(f"A file that LIENTHONG_KAFKA_…_FILE names cannot be used: {why}.")
+
+
 class TopicAdmin:
     """The topics of the brokers behind one client. Everything raises LogAway where these are away."""
 
@@ -115,8 +123,11 @@ class TopicAdmin:
 
 @asynccontextmanager
 async def topic_admin(settings: Settings) -> AsyncIterator[TopicAdmin]:
-    """Connect to the brokers that the settings name, while the block lasts. Raises LogAway."""
-    connection = KafkaConnection.of(settings)
+    """Connect to the brokers that the settings name, while the block lasts. Raises LogAway and TlsFileRefused."""
+    try:
+        connection = KafkaConnection.of(settings)
+    except OSError as fault:
+        raise TlsFileRefused(fault) from fault
     client = AIOKafkaAdminClient(
         bootstrap_servers=list(connection.servers),
         client_id=CLIENT_ID,
@@ -134,7 +145,10 @@ async def topic_admin(settings: Settings) -> AsyncIterator[TopicAdmin]:
 
 
 async def refuse_unusable(settings: Settings) -> None:
-    """Raise TopicsUnusable where the log lacks topics or has them laid out otherwise, LogAway where it is away."""
+    """Raise TopicsUnusable where the log lacks topics or has them laid out otherwise.
+
+    Raises LogAway where the brokers are away, and TlsFileRefused.
+    """
     wanted = topics(card_partitions=settings.card_partitions)
     async with topic_admin(settings) as admin:
         unusable_ones = await admin.unusable(wanted)

@@ -11,7 +11,7 @@ import typer
 import uvloop
 from redis.exceptions import RedisError
 
-from lienthong.adapters.kafka_admin import TopicsUnusable
+from lienthong.adapters.kafka_admin import TlsFileRefused, TopicsUnusable
 from lienthong.adapters.keys import KeyStoreRefused
 from lienthong.adapters.projection import ProjectionRefused
 from lienthong.adapters.serving import AddressTaken
@@ -24,7 +24,7 @@ from lienthong.runtime.settings import Settings
 from lienthong.runtime.supervisor import embedded_servers, servers_elsewhere
 
 #: What no second start can mend; `lienthong up` ends when a process ends with it.
-_REFUSED = (KeyStoreRefused, ProjectionRefused, AddressTaken, DataDirectoryRefused, TopicsUnusable)
+_REFUSED = (KeyStoreRefused, ProjectionRefused, AddressTaken, DataDirectoryRefused, TopicsUnusable, TlsFileRefused)
 #: The servers may be there in a moment; `lienthong up` starts a process again that ends with this.
 _AGAIN = 1
 

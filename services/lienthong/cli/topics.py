@@ -3,12 +3,12 @@
 import asyncio
 import logging
 from collections.abc import Callable, Coroutine, Sequence
-from typing import Annotated, Any, NoReturn
+from typing import Annotated, Any
 
 import typer
 
 from lienthong.adapters.event_log import LogAway
-from lienthong.adapters.kafka_admin import TopicAdmin, TopicsRefused, refuse_unusable, topic_admin
+from lienthong.adapters.kafka_admin import TlsFileRefused, TopicAdmin, TopicsRefused, refuse_unusable, topic_admin
 from lienthong.adapters.kafka_topics import REPLICATION, Drift, Topic, drifts, topics
 from lienthong.cli.console import OTHER, YES, fail, out, plain, print_json, say, table_of, warn
 from lienthong.cli.options import AsJson, settings_of
@@ -56,7 +56,7 @@ def check(replication: Replication = REPLICATION, as_json: AsJson = False) -> No
 
 
 async def start_on_sound_topics(settings: Settings) -> None:
-    """Raise TopicsUnusable where the brokers say that topics are missing or laid out otherwise.
+    """Raise TopicsUnusable where the brokers say that topics are missing or laid out otherwise, or TlsFileRefused.
 
     On other partitions than it believes in, a process would look for a card in a cell that never gets it. Brokers that
     are away say nothing, and an answer needs none: only a warning is written then.
@@ -69,8 +69,6 @@ async def start_on_sound_topics(settings: Settings) -> None:
             await refuse_unusable(settings)
     except (LogAway, TimeoutError) as fault:
         warn(f"The topics of {settings.kafka_servers} were not checked ({str(fault) or type(fault).__name__}).")
-    except OSError as fault:
-        _fail_for_a_file(fault)
 
 
 async def _create(admin: TopicAdmin, wanted: Sequence[Topic]) -> dict[str, Any]:
@@ -114,6 +112,8 @@ def _run(work: Work, replication: int) -> dict[str, Any]:
     _let_the_client_be_silent()
     try:
         return asyncio.run(_asked(settings, work, replication))
+    except TlsFileRefused as fault:
+        fail(str(fault))
     except TopicsRefused as fault:
         fail(str(fault), "Correct what it says, and call this command again; it may be repeated.")
     except LogAway as fault:
@@ -121,17 +121,11 @@ def _run(work: Work, replication: int) -> dict[str, Any]:
             f"The brokers {settings.kafka_servers} cannot be reached: {fault}.",
             "Start them, or correct LIENTHONG_KAFKA_….",
         )
-    except OSError as fault:
-        _fail_for_a_file(fault)
 
 
 def _let_the_client_be_silent() -> None:
     """Keep its account of each attempt to connect from where people read: what came of them is said in a sentence."""
     logging.getLogger("aiokafka").addHandler(logging.NullHandler())
-
-
-def _fail_for_a_file(fault: OSError) -> NoReturn:
-    fail(f"A file of LIENTHONG_KAFKA_…_FILE cannot be used: {fault.strerror or type(fault).__name__}.", "Correct it.")
 
 
 async def _asked(settings: Settings, work: Work, replication: int) -> dict[str, Any]:

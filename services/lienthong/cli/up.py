@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from lienthong.adapters.kafka_admin import TopicsUnusable
+from lienthong.adapters.kafka_admin import TlsFileRefused, TopicsUnusable
 from lienthong.cli.console import err, fail, plain, print_json, say, warn
 from lienthong.cli.options import AsJson, DataDir, settings_of
 from lienthong.cli.topics import start_on_sound_topics
@@ -73,7 +73,7 @@ def up(
     try:
         asyncio.run(start_on_sound_topics(settings))
         asyncio.run(supervisor.up(settings, _announcer(settings, directory, as_json=as_json)))
-    except (DataDirectoryRefused, ServerFault, TopicsUnusable) as fault:
+    except (DataDirectoryRefused, ServerFault, TopicsUnusable, TlsFileRefused) as fault:
         fail(str(fault))
     except ChildRefused as fault:
         _show_account(settings, directory, fault.name)

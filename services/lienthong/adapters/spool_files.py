@@ -102,7 +102,11 @@ def created(directory: Path, owner: str) -> Segment:
         path = directory / f"{owner}.{uuid_utils.uuid7()}{_SUFFIX}"
         descriptor = os.open(path, _MODE | os.O_CREAT | os.O_EXCL, 0o600)
         if _locked(path, descriptor):
-            _sync(directory)
+            try:
+                _sync(directory)
+            except BaseException:
+                os.close(descriptor)
+                raise
             return Segment(path, descriptor)
 
 

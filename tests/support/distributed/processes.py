@@ -91,6 +91,8 @@ class LocalServer:
                 stdout=log,
                 stderr=subprocess.STDOUT,
                 env={"LC_ALL": "C", **command.environment},
+                # A place that the other user may be in.
+                cwd=command.log.parent,
                 user=command.user,
                 group=command.user,
                 extra_groups=[] if command.user else None,

@@ -28,6 +28,7 @@ class StoreCluster:
         self,
         primaries: int = 3,
         *,
+        replicas: bool = True,
         login: Login | None = None,
         announced: Sequence[int] | None = None,
         settings: Mapping[str, str] | None = None,
@@ -35,7 +36,7 @@ class StoreCluster:
         self._primaries = primaries
         self._login = login
         self._announced = announced
-        self._bus = free_ports(primaries if announced else 2 * primaries)
+        self._bus = free_ports(2 * primaries if replicas and not announced else primaries)
         self.nodes = [
             StoreServer(f"node-{number}", login=login, settings={**self._clustered(number), **(settings or {})})
             for number in range(len(self._bus))

@@ -7,8 +7,9 @@ import pytest
 from redis.asyncio import Redis
 from redis.exceptions import ResponseError
 
-from lienthong.adapters.projection import Before, Projection, ProjectionRefused, Span, WentBack, check_server
+from lienthong.adapters.projection import Before, Projection, Span, WentBack
 from lienthong.adapters.projection_layout import key_of, record_entry
+from lienthong.adapters.projection_servers import ProjectionRefused, check_server
 from lienthong.runtime.connection import connect
 from tests.support.card_facts import usual_card
 from tests.support.projecting import Projecting

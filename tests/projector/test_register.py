@@ -1,13 +1,14 @@
 """Batches that a seal makes count reach every look-up, in their order, whatever happens to the mirror meanwhile."""
 
 from collections.abc import Sequence
+from datetime import timedelta
 
 import pytest
 from redis.asyncio import Redis
 
 from lienthong.adapters.event_log import Bounds
 from lienthong.adapters.followers import Batch, Follower
-from lienthong.adapters.projection import load_functions
+from lienthong.adapters.projection_servers import load_functions
 from lienthong.adapters.register_feed import RegisterFeed
 from lienthong.adapters.register_mirror import FIRST, MirrorEntry, MirrorMoved, RegisterMirror
 from lienthong.adapters.wire import Refusal, RefusalCode
@@ -38,7 +39,7 @@ class Publishing:
 
     def restart(self) -> None:
         """Begin as a new projector would."""
-        self.projector = RegisterProjector(self.mirror, self._aside)
+        self.projector = RegisterProjector(self.mirror, self._aside, self.clock)
         self.follower = Follower("register.v1", 0, self.projector.handle, self.clock)
         self.projector.follow(self.follower)
         self.follower.seek(0)
@@ -193,6 +194,22 @@ async def test_the_mirror_of_another_log_is_replaced(publishing: Publishing) -> 
     publishing.restart()
     await publishing.project()
     assert (await publishing.followed()).facts_digest == digest_of(WINNERS)
+
+
+@pytest.mark.parametrize("told", [True, False], ids=["and knows it", "and does not know it"])
+async def test_a_projector_that_lost_the_stream_to_another_leaves_the_mirror_alone(
+    publishing: Publishing, *, told: bool
+) -> None:
+    lost, follower = publishing.projector, publishing.follower
+    publishing.restart()
+    publishing.clock.advance(timedelta(seconds=1))
+    await publishing.publish(batch(THIRD_UNITS, (await publishing.followed()).last_batch)[1])
+    written = await publishing.mirror.read_all()
+    if told:
+        follower.stop()
+    for _ in range(3):
+        await lost.watch()
+    assert await publishing.mirror.read_all() == written
 
 
 async def test_two_writers_append_to_one_mirror_only_in_turn(publishing: Publishing) -> None:

@@ -13,10 +13,12 @@ local function base_of(state) return string.sub(state, 1, -6) end
 -- A slot that is moved key by key is here in part: a key that is missing may be elsewhere, and to write it would be to
 -- write it twice. Asked for it beside one that is here the server knows, and refuses. So whoever finds keys missing, or is
 -- about to write, asks for all of them before anything is written: the refusal then says that nothing was carried out.
+local function refuse(state) error({err = 'TRYAGAIN the slot of ' .. state .. ' is being moved'}) end
+
 local function settle(state, names)
   for first = 1, #names, KEYS_A_QUESTION do
     local there = redis.pcall('EXISTS', state, unpack(names, first, math.min(first + KEYS_A_QUESTION - 1, #names)))
-    if type(there) == 'table' then error({err = 'TRYAGAIN the slot of ' .. state .. ' is being moved'}) end
+    if type(there) == 'table' then refuse(state) end
   end
 end
 
@@ -59,7 +61,7 @@ local function open(keys, args)
     for bucket = first, math.min(first + BUCKETS_AN_UNLINK, buckets) - 1 do
       names[#names + 1] = base .. 'b' .. bucket
     end
-    redis.call('UNLINK', unpack(names))
+    if type(redis.pcall('UNLINK', unpack(names))) == 'table' then refuse(state) end
   end
   redis.call('HSET', state, 'position', '0', 'facts', '0', 'digest', string.rep('\0', 32),
     'buckets', args[1], 'incomplete', '1')

@@ -8,25 +8,20 @@ and reading the position is how to find out.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from importlib.resources import files
 from typing import Any
 
 from redis.asyncio import Redis
 from redis.exceptions import ResponseError
 
 from lienthong.adapters.projection_layout import BUCKETS, DIGEST_BYTES, INDEX_CELLS, CellState, Keys, found, keys_blob
+from lienthong.adapters.projection_servers import ProjectionRefused, check_server, load_functions, rights_explained
 
 _PREFIX = "lienthong_1_"
 _NO_FUNCTION = "Function not found"
-#: A bucket holds some 64 records of up to 255 bytes; a server that unpacks one spends half as much memory again.
-_LISTPACK_VALUE_BYTES_MIN = 255
-_LISTPACK_ENTRIES_MIN = 128
+# Functions that write nothing, which a client may send again after a fault.
+_READS = frozenset({"old"})
 _BUCKETS_PER_READ = 64
 _STATE_FIELDS = ("position", "facts", "digest", "caught_up_at", "incomplete", "buckets")
-
-
-class ProjectionRefused(Exception):
-    """The server behind the projection is set up in a way that would lose or bloat it; the text says what to change."""
 
 
 class WentBack(Exception):
@@ -67,33 +62,6 @@ class Before:
     records: Mapping[int, bytes]
 
 
-async def check_server(redis: Redis) -> None:
-    """Raise `ProjectionRefused` where the server may evict what was stored, or would unpack its buckets."""
-    try:
-        limits = await redis.config_get("maxmemory-policy", "hash-max-listpack-value", "hash-max-listpack-entries")
-    except ResponseError as fault:
-        message = f"The projection's server does not show its configuration ({fault}); allow CONFIG GET."
-        raise ProjectionRefused(message) from fault
-    policy = limits.get("maxmemory-policy")
-    if policy != "noeviction":
-        message = f"The projection's server would evict cards: set maxmemory-policy to noeviction, not {policy}."
-        raise ProjectionRefused(message)
-    for name, least in (
-        ("hash-max-listpack-value", _LISTPACK_VALUE_BYTES_MIN),
-        ("hash-max-listpack-entries", _LISTPACK_ENTRIES_MIN),
-    ):
-        value = int(limits.get(name) or 0)
-        if value < least:
-            message = f"The projection's server would unpack its buckets: set {name} to {least} or more, not {value}."
-            raise ProjectionRefused(message)
-
-
-async def load_functions(redis: Redis) -> None:
-    """Load this version's Functions, in place of an earlier load of the same version."""
-    source = files("lienthong.adapters").joinpath("functions.lua").read_text(encoding="utf-8")
-    await redis.function_load(source, replace=True)
-
-
 class Projection:
     """One generation of the projection behind one client.
 
@@ -108,10 +76,14 @@ class Projection:
         self.keys = Keys(generation)
 
     async def open(self) -> None:
-        """Make the store ready: check the server, load the Functions, learn how many buckets the cells have."""
-        await check_server(self.redis)
-        await load_functions(self.redis)
-        await self.learn()
+        """Make the store ready: check the servers, load the Functions, learn how many buckets the cells have.
+
+        Raises `ProjectionRefused` with what to change.
+        """
+        async with rights_explained():
+            await check_server(self.redis)
+            await load_functions(self.redis)
+            await self.learn()
 
     async def learn(self) -> None:
         """Learn from the cells how many buckets they have, as a reader must; where none exists nothing changes."""
@@ -279,7 +251,8 @@ class Projection:
 
 
 def _fcall(pipeline: Any, function: str, key: str, *arguments: Any) -> None:
-    pipeline.execute_command("FCALL", _PREFIX + function, 1, key, *arguments)
+    command = "FCALL_RO" if function in _READS else "FCALL"
+    pipeline.execute_command(command, _PREFIX + function, 1, key, *arguments)
 
 
 def _state(row: Sequence[bytes | None]) -> CellState:

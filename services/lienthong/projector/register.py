@@ -5,6 +5,7 @@ with what was accepted then and once a second, and written up where it lacks som
 """
 
 import asyncio
+from datetime import datetime
 
 import structlog
 
@@ -15,6 +16,7 @@ from lienthong.adapters.register_log import RegisterLog, Switch
 from lienthong.adapters.register_mirror import FIRST, SWITCH, MirrorEntry, RegisterMirror
 from lienthong.adapters.wire import Refusal
 from lienthong.domain.seals import RefusedSeal, SealedBatch
+from lienthong.runtime.clock import Clock
 
 _log = structlog.stdlib.get_logger("lienthong.projector")
 
@@ -22,13 +24,16 @@ _log = structlog.stdlib.get_logger("lienthong.projector")
 class RegisterProjector:
     """Judges seals and keeps the mirror."""
 
-    def __init__(self, mirror: RegisterMirror, set_aside: SetAside) -> None:
+    def __init__(self, mirror: RegisterMirror, set_aside: SetAside, clock: Clock) -> None:
         self._mirror = mirror
         self._set_aside = set_aside
+        self._clock = clock
         self._reading = RegisterLog()
         self._accepted: list[MirrorEntry] = []
         # Whether the entries that were in the mirror at the start have been found to be ours.
         self._verified = False
+        # The last entry of a mirror that has more than was read here, and when that was first seen.
+        self._ahead: tuple[str, datetime] | None = None
         self._turn = asyncio.Lock()
         self._follower: Follower | None = None
 
@@ -58,10 +63,15 @@ class RegisterProjector:
                 await self._write_up()
 
     async def watch(self) -> None:
-        """Write up what the mirror lacks, and note how far the stream has been read."""
+        """Write up what the mirror lacks, and note how far the stream has been read.
+
+        Where another process follows the stream it alone knows what the mirror should have.
+        """
+        progress = None if self._follower is None else self._follower.progress
+        if progress is not None and progress.position is None:
+            return
         async with self._turn:
             await self._write_up()
-            progress = None if self._follower is None else self._follower.progress
             if progress is not None and progress.caught_up_at is not None and progress.position is not None:
                 await self._mirror.caught_up(progress.position, int(progress.caught_up_at.timestamp() * 1000))
 
@@ -86,7 +96,9 @@ class RegisterProjector:
         3. Append the rest.
         """
         stands = await self._mirror.stands()
-        if stands.entries > len(self._accepted) and not self._has_read_all():
+        if stands.entries <= len(self._accepted):
+            self._ahead = None
+        elif not self._has_read_all_since(stands.last):
             return
         known = stands.entries
         if not await self._is_ours(known, stands.last):
@@ -97,8 +109,15 @@ class RegisterProjector:
             await self._mirror.append(entry)
         self._verified = True
 
-    def _has_read_all(self) -> bool:
-        return self._follower is not None and self._follower.progress.caught_up_at is not None
+    def _has_read_all_since(self, last: str) -> bool:
+        """Tell whether the stream was read to its end after the mirror was first seen to end at `last`.
+
+        Before that the mirror may have what another process has read, which this one has lost the stream to.
+        """
+        if self._ahead is None or self._ahead[0] != last:
+            self._ahead = (last, self._clock.now())
+        caught_up_at = None if self._follower is None else self._follower.progress.caught_up_at
+        return caught_up_at is not None and caught_up_at >= self._ahead[1]
 
     async def _is_ours(self, known: int, last: str) -> bool:
         if known > len(self._accepted) or last != (self._accepted[known - 1].id if known else FIRST):

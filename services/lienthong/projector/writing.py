@@ -77,7 +77,7 @@ async def parts_of(ground: Ground, set_aside: SetAside, generation: int, buckets
     cells = [CardCell(cell, projection, set_aside) for cell in range(projection.cells)]
     for cell in cells:
         cell.follow(reader.subscribe(CARDS.name, cell.cell, cell.handle, cell.start))
-    register = RegisterProjector(RegisterMirror(ground.store, generation), set_aside)
+    register = RegisterProjector(RegisterMirror(ground.store, generation), set_aside, ground.clock)
     register.follow(reader.subscribe(REGISTER.name, 0, register.handle, register.start))
     return Parts(
         generation=generation,

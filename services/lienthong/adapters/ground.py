@@ -16,11 +16,11 @@ from lienthong.adapters.kafka_admin import refuse_unusable
 from lienthong.adapters.kafka_client import KafkaConnection
 from lienthong.adapters.kafka_log import KafkaLog, distributed_streams
 from lienthong.adapters.kafka_reader import KafkaReader, Membership
-from lienthong.adapters.projection_servers import library_sources
+from lienthong.adapters.projection_servers import connect_projection
 from lienthong.adapters.streams import StreamReader
 from lienthong.adapters.valkey_log import ValkeyLog
 from lienthong.runtime.clock import Clock
-from lienthong.runtime.connection import connect, connect_store
+from lienthong.runtime.connection import connect
 from lienthong.runtime.datadir import DataDirectory, data_directory
 from lienthong.runtime.settings import Settings
 
@@ -48,7 +48,7 @@ async def grounded(settings: Settings, clock: Clock) -> AsyncIterator[Ground]:
     """Connect while the block lasts; nothing is opened before it is used, so a server that is away is no fault yet."""
     directory = data_directory(settings.data_dir)
     async with AsyncExitStack() as stack:
-        store = connect_store(settings, directory.socket("projection"), library_sources())
+        store = connect_projection(settings, directory.socket("projection"))
         stack.push_async_callback(store.aclose)
         log, read = _log(stack, directory, settings, clock)
         yield Ground(directory=directory, settings=settings, clock=clock, log=log, store=store, read=read)

@@ -3,12 +3,14 @@
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from importlib.resources import files
+from pathlib import Path
 from typing import Final
 
 from redis.asyncio import Redis
 from redis.exceptions import AuthenticationError, NoPermissionError, ResponseError
 
-from lienthong.runtime.connection import servers
+from lienthong.runtime.connection import connect_store, servers
+from lienthong.runtime.settings import BadSettings, Settings
 
 #: What a user needs who may do what the service does and nothing else, in the words of ACL SETUSER.
 RIGHTS: Final = (
@@ -36,6 +38,17 @@ def library_source(name: str) -> str:
 def library_sources() -> tuple[str, ...]:
     """Return the sources of all Function libraries that a server of the projection has."""
     return tuple(library_source(name) for name in _LIBRARIES)
+
+
+def connect_projection(settings: Settings, socket: Path) -> Redis:
+    """Return a client of the projection's store, which is behind `socket` unless the settings say otherwise.
+
+    Nothing is opened before the first command. Raises `ProjectionRefused` where the settings cannot be used.
+    """
+    try:
+        return connect_store(settings, socket, library_sources())
+    except BadSettings as fault:
+        raise ProjectionRefused(str(fault)) from fault
 
 
 async def check_server(redis: Redis) -> None:

@@ -31,11 +31,11 @@ def connect_store(
     """Return a client of the projection's store: a server elsewhere or a cluster if settings name one, else `socket`.
 
     A cluster's server that lacks the Functions gets the `libraries` (their sources). Raises `BadSettings` where the
-    address cannot be understood or the files of certificates cannot be used; nothing is opened yet.
+    files of certificates cannot be used; nothing is opened yet.
     """
     if settings.projection_url is None:
         return connect(socket, timeout_s=timeout_s)
-    url = _url(settings.projection_url.get_secret_value())
+    url = parse_store_url(settings.projection_url.get_secret_value())
     access = _access(settings, url)
 
     def client_of(address: Address, on_lost: Callable[[], None] | None = None) -> LinkedRedis:
@@ -56,16 +56,9 @@ async def servers(client: Redis) -> list[tuple[str, Redis]]:
     return [(str(address), each) for address, each in await client.nodes.primaries()]
 
 
-def _url(text: str) -> StoreUrl:
-    try:
-        return parse_store_url(text)
-    except ValueError:
-        field = Settings.model_fields["projection_url"]
-        raise BadSettings((f"LIENTHONG_PROJECTION_URL must be {field.description}.",)) from None
-
-
 def _access(settings: Settings, url: StoreUrl) -> Access:
-    username, password = settings.projection_username, settings.projection_password
+    """Return how the servers are entered; what has a setting of its own counts before what stands in the address."""
+    username, password = settings.projection_username or url.username, settings.projection_password or url.password
     if username is not None and password is None:
         raise BadSettings(("LIENTHONG_PROJECTION_USERNAME needs LIENTHONG_PROJECTION_PASSWORD.",))
     if not url.encrypted:

@@ -11,10 +11,10 @@ from pydantic import Field, SecretStr, field_validator, model_validator
 from pydantic_core import PydanticCustomError
 from pydantic_settings import BaseSettings
 
+from lienthong.runtime.store_address import parse_store_url
+
 Security = Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"]
 Mechanism = Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"]
-
-STORE_SCHEMES = ("redis", "rediss", "redis+cluster", "rediss+cluster")
 
 _SASL_WITHOUT_USER = "LIENTHONG_KAFKA_SECURITY {security} needs LIENTHONG_KAFKA_USERNAME and LIENTHONG_KAFKA_PASSWORD."
 
@@ -71,9 +71,7 @@ class DistributedSettings(BaseSettings):
     @classmethod
     def _store(cls, value: SecretStr | None) -> SecretStr | None:
         if value is not None:
-            parts = urlsplit(value.get_secret_value())
-            if parts.scheme not in STORE_SCHEMES or not parts.netloc:
-                raise ValueError
+            parse_store_url(value.get_secret_value())
         return value
 
     @field_validator("history_url", "keys_url")

@@ -4,7 +4,7 @@ import ssl
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 from pydantic import SecretStr
 
@@ -69,30 +69,40 @@ OPEN: Final = Access()
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoreUrl:
-    """What the setting says: servers to begin with, whether they are a cluster, and whether to encrypt."""
+    """What the setting says: servers to begin with, whether they are a cluster, whether to encrypt, and as whom."""
 
     servers: tuple[Address, ...]
     cluster: bool
     encrypted: bool
+    username: str | None
+    password: SecretStr | None
 
 
 def parse_store_url(url: str) -> StoreUrl:
-    """Return what `redis://HOST:PORT` or `redis+cluster://HOST:PORT,HOST:PORT` says, `rediss` for encryption.
+    """Return what `redis://USER:PASSWORD@HOST:PORT` or `redis+cluster://HOST:PORT,HOST:PORT` says, `rediss` to encrypt.
 
-    A port left out is 6379. Raises ValueError for anything more or less: a user or password has a setting of its own.
+    User and password may be left out, and a port, which is 6379 then. Raises ValueError for anything else.
     """
     parts = urlsplit(url)
     if parts.scheme not in _SCHEMES or parts.path not in {"", "/"} or parts.query or parts.fragment:
         raise ValueError
     cluster, encrypted = _SCHEMES[parts.scheme]
-    servers = tuple(_address(text) for text in parts.netloc.split(","))
-    if not cluster and len(servers) > 1:
+    who, _, where = parts.netloc.rpartition("@")
+    username, _, password = (unquote(part) for part in who.partition(":"))
+    servers = tuple(_address(text) for text in where.split(","))
+    if (not cluster and len(servers) > 1) or (username and not password):
         raise ValueError
-    return StoreUrl(servers=servers, cluster=cluster, encrypted=encrypted)
+    return StoreUrl(
+        servers=servers,
+        cluster=cluster,
+        encrypted=encrypted,
+        username=username or None,
+        password=SecretStr(password) if password else None,
+    )
 
 
 def _address(text: str) -> Address:
     parts = urlsplit(f"//{text}")
-    if not parts.hostname or "@" in text:
+    if not parts.hostname:
         raise ValueError
     return Address(parts.hostname, PORT if parts.port is None else parts.port)

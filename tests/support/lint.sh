@@ -6,4 +6,4 @@ set -eux
 .venv/bin/mypy
 .venv/bin/lint-imports
 .venv/bin/hadolint deploy/Dockerfile
-.venv/bin/check-jsonschema --builtin-schema vendor.compose-spec deploy/compose.yaml
+.venv/bin/check-jsonschema --builtin-schema vendor.compose-spec deploy/compose.yaml deploy/compose.distributed.yaml

@@ -1,5 +1,6 @@
 """Asks the brokers for the topics there are, and makes the ones that are missing."""
 
+import asyncio
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from typing import Any, Final
@@ -14,8 +15,9 @@ from lienthong.runtime.settings import Settings
 
 # A broker that does not answer within this is not answering; the command may be repeated.
 REQUEST_TIMEOUT_MS: Final = 10_000
-# Topics spread over a cluster within a second; each broker may be asked for them at once afterwards.
+# A cluster makes topics and chooses the leaders of their partitions within a second.
 CREATE_TIMEOUT_MS: Final = 30_000
+_LED_INTERVAL_S: Final = 0.05
 
 
 class TopicsRefused(Exception):
@@ -79,10 +81,11 @@ class TopicAdmin:
         return unusable(wanted, found)
 
     async def create(self, missing: Iterable[Topic]) -> None:
-        """Make topics; one that somebody else made meanwhile is left as it is.
+        """Make topics, and return when each of their partitions is led; one that is there already is left as it is.
 
         Raises TopicsRefused, after which those that were not refused are made all the same.
         """
+        wanted = list(missing)
         new = [
             NewTopic(
                 topic.name,
@@ -90,7 +93,7 @@ class TopicAdmin:
                 topic.replication,
                 topic_configs={name: option.value for name, option in topic.options.items()},
             )
-            for topic in missing
+            for topic in wanted
         ]
         with log_faults():
             answer = await self._client.create_topics(new, timeout_ms=CREATE_TIMEOUT_MS)
@@ -98,6 +101,16 @@ class TopicAdmin:
             kind = for_code(code)
             if kind not in {NoError, TopicAlreadyExistsError}:
                 raise TopicsRefused(name, kind, message)
+        with log_faults():
+            async with asyncio.timeout(CREATE_TIMEOUT_MS / 1000):
+                while not await self._led(wanted):
+                    await asyncio.sleep(_LED_INTERVAL_S)
+
+    async def _led(self, wanted: Iterable[Topic]) -> bool:
+        """Tell whether every partition of the topics has a leader: only then can it be written to."""
+        layouts = await self._layouts()
+        partitions = [layouts.get(topic.name, ()) for topic in wanted]
+        return all(each and all(partition["leader"] >= 0 for partition in each) for each in partitions)
 
     async def _layouts(self) -> dict[str, list[dict[str, Any]]]:
         """Return the partitions of every topic that this user may see.

@@ -1,7 +1,7 @@
 """Asks the brokers for the topics there are, and makes the ones that are missing."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import asynccontextmanager
 from typing import Any, Final
 
@@ -103,10 +103,15 @@ class TopicAdmin:
                 raise TopicsRefused(name, kind, message)
         with log_faults():
             async with asyncio.timeout(CREATE_TIMEOUT_MS / 1000):
-                while not await self._led(wanted):
-                    await asyncio.sleep(_LED_INTERVAL_S)
+                await self._until_led(wanted)
 
-    async def _led(self, wanted: Iterable[Topic]) -> bool:
+    async def _until_led(self, wanted: Sequence[Topic]) -> None:
+        while True:
+            if await self._led(wanted):
+                return
+            await asyncio.sleep(_LED_INTERVAL_S)
+
+    async def _led(self, wanted: Sequence[Topic]) -> bool:
         """Tell whether every partition of the topics has a leader: only then can it be written to."""
         layouts = await self._layouts()
         partitions = [layouts.get(topic.name, ()) for topic in wanted]

@@ -19,6 +19,7 @@ BENCHMARKS = {
     "fold": "the register at start",
     "resolve": "all old units on the command line",
     "projection": "cards into the projection",
+    "kafka": "cards from Kafka into the projection",
     "lookups": "look-ups over HTTP",
     "reorganisation": "a national reorganisation",
 }

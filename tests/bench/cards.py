@@ -2,13 +2,15 @@
 
 import asyncio
 import time
+from collections import deque
 from collections.abc import Iterator
+from dataclasses import dataclass, field
 
 import orjson
 
 from lienthong.adapters.event_log import EventLog
 from lienthong.adapters.generated_places import shipped_places
-from lienthong.adapters.generator import CardPlan, card_lines
+from lienthong.adapters.generator import CardPlan, card, card_line, card_lines
 from lienthong.adapters.projection import Projection
 from lienthong.adapters.publishing import Draft, Published, Publisher
 from lienthong.adapters.registers import facts_of, shipped
@@ -22,6 +24,9 @@ CHUNK = 2_000
 #: A store that has not taken the cards by then never will.
 PROJECTED_TIMEOUT_S = 300.0
 POLL_INTERVAL_S = 0.02
+
+#: Every tenth event is the other revision of a card this many cards back, so that no batch has both.
+OTHER_REVISION_EVERY, OTHER_REVISION_BEHIND = 10, 20_000
 
 REGISTERS = ("vn-before-2025-07-01", "vn-hanoi-facilities", "vn-tables")
 REORGANISATION = "vn-2025-07-01"
@@ -42,6 +47,60 @@ def keyed_events(count: int) -> Iterator[list[tuple[str, bytes]]]:
             yield chunk
             chunk = []
     yield chunk
+
+
+@dataclass(slots=True, kw_only=True)
+class Truth:
+    """What a store must hold after the events that were given so far: the highest revision of each card."""
+
+    highest: dict[str, int] = field(default_factory=dict)
+
+    @property
+    def cards(self) -> int:
+        """How many cards there are."""
+        return len(self.highest)
+
+    @property
+    def revisions(self) -> int:
+        """The sum of their highest revisions."""
+        return sum(self.highest.values())
+
+
+def revised_events(events: int, truth: Truth) -> Iterator[list[tuple[str, bytes]]]:
+    """Give so many events with their keys, a chunk at a time, and enter them into `truth`.
+
+    Nine of ten are of a card that was not seen yet. The tenth is the other revision of one: its second after its
+    first, or, of every other such card, its first after its second, which must change nothing.
+    """
+    made = plan(events)
+    waiting: deque[tuple[int, int]] = deque()
+    chunk: list[tuple[str, bytes]] = []
+    fresh = 0
+    for at in range(events):
+        if (
+            at % OTHER_REVISION_EVERY == OTHER_REVISION_EVERY - 1
+            and waiting
+            and fresh - waiting[0][0] > _behind(events)
+        ):
+            index, revision = waiting.popleft()
+        else:
+            index, revision = fresh, 2 if fresh % (2 * OTHER_REVISION_EVERY) == OTHER_REVISION_EVERY else 1
+            if fresh % OTHER_REVISION_EVERY == 0:
+                waiting.append((index, 3 - revision))
+            fresh += 1
+        generated = card(made, index, revision)
+        number = generated.data["id"]
+        truth.highest[number] = max(revision, truth.highest.get(number, 0))
+        chunk.append((number, card_line(made, generated).rstrip()))
+        if len(chunk) == CHUNK:
+            yield chunk
+            chunk = []
+    if chunk:
+        yield chunk
+
+
+def _behind(events: int) -> int:
+    return min(OTHER_REVISION_BEHIND, events // OTHER_REVISION_EVERY)
 
 
 async def publish_cards(log: EventLog, count: int) -> None:

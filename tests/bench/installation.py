@@ -45,23 +45,30 @@ class Installation:
 
     def start(self, *command: str, port: int | None = None) -> int:
         """Start a Python module with its arguments, wait until it says that it is ready, and return its process id."""
-        environment = {**os.environ, **self.settings.environment(), "PYTHONPATH": str(ROOT)}
-        if port is not None:
-            environment[f"{PREFIX}LOOKUP_PORT"] = str(port)
-        with (self.directory.run / f"{command[0]}.log").open("ab") as errors:
-            process = subprocess.Popen(  # noqa: S603  # our own interpreter and modules
-                [sys.executable, "-m", *command],
-                stdout=subprocess.PIPE,
-                stderr=errors,
-                env=environment,
-                cwd=ROOT,
-                preexec_fn=functools.partial(die_with_parent, os.getpid()),  # noqa: PLW1509  # one system call
-            )
-        self.processes.append(process)
-        assert process.stdout is not None
-        line = _first_line(process.stdout, command)
-        assert b"ready" in line, line
-        return process.pid
+        self.processes.append(start_process(self.settings, self.directory, command, port))
+        return self.processes[-1].pid
+
+
+def start_process(
+    settings: Settings, directory: DataDirectory, command: Sequence[str], port: int | None = None
+) -> subprocess.Popen[bytes]:
+    """Start a Python module with its arguments under these settings, and wait until it says that it is ready."""
+    environment = {**os.environ, **settings.environment(), "PYTHONPATH": str(ROOT)}
+    if port is not None:
+        environment[f"{PREFIX}LOOKUP_PORT"] = str(port)
+    with (directory.run / f"{command[0]}.log").open("ab") as errors:
+        process = subprocess.Popen(  # noqa: S603  # our own interpreter and modules
+            [sys.executable, "-m", *command],
+            stdout=subprocess.PIPE,
+            stderr=errors,
+            env=environment,
+            cwd=ROOT,
+            preexec_fn=functools.partial(die_with_parent, os.getpid()),  # noqa: PLW1509  # one system call
+        )
+    assert process.stdout is not None
+    line = _first_line(process.stdout, command)
+    assert b"ready" in line, line
+    return process
 
 
 def _first_line(stream: IO[bytes], command: Sequence[str]) -> bytes:

@@ -1,4 +1,4 @@
-"""Finds or fetches Apache Kafka, and writes what a broker is configured with."""
+"""Finds or fetches Apache Kafka and other jars, and writes what a broker is configured with."""
 
 import hashlib
 import os
@@ -54,24 +54,34 @@ class KafkaProgram:
 
 def kafka_program() -> KafkaProgram:
     """Return the Kafka of this machine's cache, fetched first if it is not there. Raises NotOnThisMachine."""
-    java, maven = shutil.which("java"), shutil.which("mvn")
-    if java is None or maven is None:
-        message = "there is no java and mvn on this machine: run tests/support/system-packages.sh as root"
-        raise NotOnThisMachine(message)
-    recipe = hashlib.sha256(_POM.read_bytes()).hexdigest()[:12]
-    jars = user_cache_path("lienthong-tests", ensure_exists=True) / f"kafka-{recipe}"
+    return KafkaProgram(java=program("java"), jars=jars_of(_POM, "kafka"))
+
+
+def program(name: str) -> str:
+    """Return where a program of the Java kit is. Raises NotOnThisMachine."""
+    found = shutil.which(name)
+    if found is None:
+        raise NotOnThisMachine(name)
+    return found
+
+
+def jars_of(recipe: Path, name: str) -> Path:
+    """Return the directory with the jars of a Maven recipe, fetched if it is not there. Raises NotOnThisMachine."""
+    maven = program("mvn")
+    version = hashlib.sha256(recipe.read_bytes()).hexdigest()[:12]
+    jars = user_cache_path("lienthong-tests", ensure_exists=True) / f"{name}-{version}"
     # Two runs of the tests at once fetch it once; one that was killed half-way leaves nothing that looks complete.
     with FileLock(jars.with_suffix(".lock")):
         if not jars.exists():
-            _fetch(maven, jars)
-    return KafkaProgram(java=java, jars=jars)
+            _fetch(maven, recipe, jars)
+    return jars
 
 
-def _fetch(maven: str, jars: Path) -> None:
+def _fetch(maven: str, recipe: Path, jars: Path) -> None:
     draft = Path(tempfile.mkdtemp(prefix="fetching-", dir=jars.parent))
     try:
         subprocess.run(  # noqa: S603  # the PATH's Maven and our own recipe
-            [maven, "-q", "-B", "-f", _POM, "dependency:copy-dependencies", f"-DoutputDirectory={draft}"],
+            [maven, "-q", "-B", "-f", recipe, "dependency:copy-dependencies", f"-DoutputDirectory={draft}"],
             check=True,
             capture_output=True,
             text=True,
@@ -80,8 +90,8 @@ def _fetch(maven: str, jars: Path) -> None:
         )
         draft.replace(jars)
     except subprocess.CalledProcessError as fault:
-        message = f"Apache Kafka could not be fetched by mvn: {fault.stdout.strip()[-500:]}"
-        raise NotOnThisMachine(message) from fault
+        what = f"{jars.stem} (mvn could not fetch it: {fault.stdout.strip()[-500:]})"
+        raise NotOnThisMachine(what) from fault
     finally:
         shutil.rmtree(draft, ignore_errors=True)
 

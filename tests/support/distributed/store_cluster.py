@@ -90,13 +90,15 @@ class StoreCluster:
         # In a thread, so that clients of the same test go on meanwhile.
         await until_so(partial(asyncio.to_thread, self._is_settled), READY_TIMEOUT_S)
 
+    async def heal(self) -> None:
+        """Bring back every node that was killed or paused, and return when any one of them may be struck again."""
+        for node in self.nodes:
+            await node.heal()
+        await self.settled()
+
     async def empty(self) -> None:
         """Bring back every node, close half-moved slots, and remove all data and functions; slots stay in place."""
-        for node in self.nodes:
-            node.resume()
-            if not node.running:
-                await node.start()
-        await self.settled()
+        await self.heal()
         for number in self.primaries:
             for slot in self._open_slots(number):
                 self._everywhere("CLUSTER", "SETSLOT", slot, "STABLE")

@@ -15,8 +15,8 @@ import orjson
 import psutil
 
 from lienthong.adapters.generated_lookups import LookupPlan, lookup
-from lienthong.adapters.outbox import http_cells
 from lienthong.adapters.outbox_backlog import backlog
+from lienthong.adapters.outbox_layout import all_cells
 from tests.bench.bare import CARDS as BARE_CARDS
 from tests.bench.cards import REGISTERS, REORGANISATION, plan, projected, publish_cards, publish_set
 from tests.bench.installation import ROOT, Installation, free_port, installation
@@ -126,7 +126,7 @@ async def _drive(subject: Subject, seconds: float) -> dict[str, float]:
 async def _relayed(store: Installation) -> None:
     """Wait until the outbox is empty: what one round left to do must not be done in the next."""
     async with asyncio.timeout(BACKLOG_TIMEOUT_S):
-        while (await backlog(store.projection, http_cells())).entries:  # noqa: ASYNC110 -- the relay is another process
+        while (await backlog(store.projection, all_cells(store.log))).entries:  # noqa: ASYNC110 -- the relay is another process
             await asyncio.sleep(POLL_INTERVAL_S)
 
 

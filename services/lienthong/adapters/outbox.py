@@ -13,19 +13,18 @@ were before it in its cell are there, and a consumer drops repeats by one mark p
 
 import asyncio
 import secrets
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from importlib.resources import files
-from typing import Any, Final
+from typing import Any
 
 from redis.asyncio import Redis
 from redis.exceptions import ResponseError
 
 from lienthong.adapters.coalescing import Patience
-from lienthong.adapters.event_log import EventLog, partition_of
+from lienthong.adapters.event_log import EventLog
+from lienthong.adapters.outbox_layout import seen_keys, state_key, stream_key
 
-#: Cells for decisions over HTTP, whatever the number of processes: enough to reach every shard of a large cluster.
-HTTP_CELLS: Final = 16
 #: Entries a cell may hold before appends are refused: an hour of look-ups at 140 a second, some 1.5 GB.
 CELL_ENTRIES_MAX = 500_000
 #: How long a question that came by an event is known again: as long as its stream keeps it, and some hours more.
@@ -38,7 +37,6 @@ RELAY_BATCH = 500
 _FIELDS_PER_MESSAGE = 3
 _NO_FUNCTION = "Function not found"
 _PREFIX = "lienthong_1_outbox_"
-_TIME_BYTES = 3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,31 +86,6 @@ class PositionMoved(Exception):
         super().__init__(f"outbox cell {cell} stands at source position {stored}")
         self.cell = cell
         self.stored = stored
-
-
-def http_cell(instance: str | None) -> str:
-    """Return the cell for a process's decisions over HTTP: always the same for a named instance, else any."""
-    number = secrets.randbelow(HTTP_CELLS) if instance is None else partition_of(instance, HTTP_CELLS)
-    return f"http-{number}"
-
-
-def http_cells() -> list[str]:
-    """Return every cell that holds decisions over HTTP."""
-    return [f"http-{number}" for number in range(HTTP_CELLS)]
-
-
-def stream_key(cell: str) -> str:
-    """Return the key of a cell's entries; its other keys are derived from this name."""
-    return f"{{o.{cell}}}outbox"
-
-
-def _state_key(cell: str) -> str:
-    return f"{{o.{cell}}}state"
-
-
-def _seen_keys(cell: str, ids: Iterable[bytes]) -> list[str]:
-    """Return where ids are remembered, by the highest bytes of their time."""
-    return [f"{{o.{cell}}}seen:{since}" for since in sorted({each[:_TIME_BYTES].hex() for each in ids})]
 
 
 async def load_outbox_functions(redis: Redis) -> None:
@@ -187,7 +160,7 @@ class OutboxCell:
 
     async def source_position(self) -> int | None:
         """Return the next position of the source partition to answer, None where the cell knows of none."""
-        stored = await self._redis.hget(_state_key(self.name), "position")
+        stored = await self._redis.hget(state_key(self.name), "position")
         return None if stored is None else int(stored)
 
     async def _flush(self) -> None:
@@ -242,8 +215,8 @@ class OutboxCell:
 
     def _touched(self, call: _Call) -> list[str]:
         """Return the keys beside the cell's stream that a call touches; a decision over HTTP touches none."""
-        state = [] if call.source is None else [_state_key(self.name)]
-        return [*state, *_seen_keys(self.name, call.ids)]
+        state = [] if call.source is None else [state_key(self.name)]
+        return [*state, *seen_keys(self.name, call.ids)]
 
 
 def _fields(messages: Sequence[Message]) -> list[bytes | str]:

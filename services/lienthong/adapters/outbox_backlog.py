@@ -8,7 +8,8 @@ from typing import Any, Final
 from redis.asyncio import Redis
 
 from lienthong.adapters.event_log import event_time
-from lienthong.adapters.outbox import CELL_ENTRIES_MAX, stream_key
+from lienthong.adapters.outbox import CELL_ENTRIES_MAX
+from lienthong.adapters.outbox_layout import stream_key
 
 #: A cell this full is told of: as much time is left to bring the log back as it has been away.
 ALARM_SHARE: Final = 0.5

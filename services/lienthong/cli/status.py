@@ -6,11 +6,15 @@ from datetime import UTC, datetime
 from typing import Any
 
 import typer
+from rich.table import Table
 
 from lienthong.adapters.dead_letters import letters
 from lienthong.adapters.history import History
 from lienthong.adapters.outbox import OutboxCell
+from lienthong.adapters.outbox_backlog import backlog
+from lienthong.adapters.outbox_layout import all_cells, event_cell
 from lienthong.adapters.publishing import Publisher
+from lienthong.adapters.spool import spool_directory, waiting_in
 from lienthong.cli.console import OTHER, YES, out, plain, print_json, say, table_of
 from lienthong.cli.options import AsJson, DataDir, settings_of
 from lienthong.cli.service import Service, answers, fail_not_running, open_service, run
@@ -62,6 +66,8 @@ async def _read(settings: Settings) -> dict[str, Any]:
             "register_mirror": await _mirror(service, register) if projection_answers else None,
             "decisions": await _decisions(service),
             "dead_letters": len(await letters(service.log)),
+            "outbox": await _outbox(service) if projection_answers else None,
+            "spool": _spool(service.directory),
         }
         waiting = await _waiting(service) if projection_answers else None
     lookups = None if waiting is None else {"waiting": sum(waiting.values())}
@@ -128,7 +134,7 @@ async def _waiting(service: Service) -> dict[str, int]:
     waiting = {LOOKUPS.name: 0, CARD_IMAGES.name: 0}
     for stream in waiting:
         for partition, bounds in (await service.log.bounds(stream)).items():
-            cell = OutboxCell(service.store, f"{stream}-{partition}")
+            cell = OutboxCell(service.store, event_cell(stream, partition))
             waiting[stream] += max(0, bounds.end - max(bounds.first, await cell.source_position() or 0))
     return waiting
 
@@ -140,6 +146,22 @@ async def _mirror(service: Service, register: Register) -> dict[str, Any]:
         "last": stands.last,
         "lag_batches": sum(each.position > int(stands.last.rpartition("-")[2]) for each in register.batches),
     }
+
+
+async def _outbox(service: Service) -> dict[str, Any]:
+    """Return how many decisions wait for the log, since when, and what is to be said of it."""
+    found = await backlog(service.store, all_cells(service.log))
+    return {
+        "waiting": found.entries,
+        "oldest_at": None if found.oldest_at is None else found.oldest_at.isoformat(),
+        "alarm": found.alarm(datetime.now(UTC)),
+    }
+
+
+def _spool(directory: DataDirectory) -> dict[str, int]:
+    """Return how many bytes of decisions wait on this machine for the store, and how many decisions were lost."""
+    waiting, lost = waiting_in(spool_directory(directory))
+    return {"bytes": waiting, "lost": lost}
 
 
 async def _decisions(service: Service) -> dict[str, int] | None:
@@ -185,6 +207,7 @@ def _show(found: dict[str, Any]) -> None:
     table.add_row("decisions · lượt trả lời", f"{ends[DECISIONS.name]:,}, {counted:,} counted · đã đếm")
     if found["lookups"] is not None:
         table.add_row("look-ups by event · tra cứu qua sự kiện", f"{found['lookups']['waiting']:,} waiting · đang chờ")
+    _show_outbox(table, found)
     letters_colour = "yellow" if found["dead_letters"] else "green"
     table.add_row("dead letters · bản ghi lỗi", f"[{letters_colour}]{found['dead_letters']:,}[/]")
     table.add_row("behind · chậm", ", ".join(f"{name} {_number(lag)}" for name, lag in found["lag"].items()))
@@ -193,6 +216,17 @@ def _show(found: dict[str, Any]) -> None:
         table.add_row("", f"{ends[REGISTER.name] - register['position']:,} facts without a seal count for nothing")
     out.print(table)
     _show_batches(found)
+
+
+def _show_outbox(table: Table, found: dict[str, Any]) -> None:
+    outbox, spool = found["outbox"], found["spool"]
+    if outbox is not None:
+        colour = "red" if outbox["alarm"] else "green"
+        oldest = f", oldest · cũ nhất {_local(outbox['oldest_at'])}" if outbox["oldest_at"] else ""
+        table.add_row("outbox · chờ ghi sổ", f"[{colour}]{outbox['waiting']:,} waiting · đang chờ[/]{oldest}")
+    if spool["bytes"] or spool["lost"]:
+        lost = f", [red]{spool['lost']:,} decisions lost · mất[/]" if spool["lost"] else ""
+        table.add_row("spool · tạm giữ", f"{spool['bytes']:,} bytes waiting · đang chờ{lost}")
 
 
 def _show_batches(found: dict[str, Any]) -> None:

@@ -9,11 +9,11 @@ from datetime import timedelta
 from lienthong.adapters.card_images import CardImageReader, ReaderLimits
 from lienthong.adapters.card_reader import CardReader
 from lienthong.adapters.dead_letters import DeadLetters
-from lienthong.adapters.event_log import EventLog
 from lienthong.adapters.followers import Follower, Reader
 from lienthong.adapters.ground import Ground, grounded
 from lienthong.adapters.keys import KeyStore
-from lienthong.adapters.outbox import OutboxCell, http_cell, http_cells, load_outbox_functions
+from lienthong.adapters.outbox import OutboxCell, load_outbox_functions
+from lienthong.adapters.outbox_layout import EVENT_STREAMS, all_cells, event_cell, http_cell
 from lienthong.adapters.outbox_leases import Leases
 from lienthong.adapters.projection_reads import ProjectionReads
 from lienthong.adapters.register_feed import followed
@@ -32,10 +32,9 @@ from lienthong.lookup.spooling import into_outbox, keep_moving
 from lienthong.runtime.clock import Clock, SystemClock
 from lienthong.runtime.settings import Settings
 from lienthong.runtime.tasks import end
-from lienthong_schemas.streams import CARD_IMAGES, CARDS, LOOKUPS
+from lienthong_schemas.streams import CARDS
 
 NAME = "lookup"
-EVENTS = (LOOKUPS.name, CARD_IMAGES.name)
 
 
 @asynccontextmanager
@@ -54,7 +53,7 @@ async def running(settings: Settings, clock: Clock) -> AsyncIterator[LookupParts
         desk = Desk(CardReader(reads, clock, timedelta(seconds=settings.absence_bound_s)), lambda: feed.register)
         recorder = Recorder(sealer)
         owner = settings.instance or secrets.token_hex(8)
-        relays = Relays(store, log, Leases(store, owner), [*http_cells(), *_event_cells(log)], clock)
+        relays = Relays(store, log, Leases(store, owner), all_cells(log), clock)
         spool = Spool(spool_directory(ground.directory), owner)
         stack.push_async_callback(spool.close)
         intake = _intake(ground, sealer, images)
@@ -88,27 +87,18 @@ async def run(settings: Settings) -> None:
         await serve(application(parts, settings), settings.host, settings.lookup_port, parts.work)
 
 
-def _cell(stream: str, partition: int) -> str:
-    """Return the outbox cell of a partition of look-ups."""
-    return f"{stream}-{partition}"
-
-
-def _event_cells(log: EventLog) -> list[str]:
-    return [_cell(stream, partition) for stream in EVENTS for partition in range(log.partitions(stream))]
-
-
 def _followed(reader: Reader) -> list[str]:
     """Return the cells that this process alone fills at this moment."""
-    return [_cell(progress.stream, progress.partition) for progress in reader.progress()]
+    return [event_cell(progress.stream, progress.partition) for progress in reader.progress()]
 
 
 def _reader(ground: Ground, relays: Relays, desk_of: Callable[[OutboxCell], EventDesk]) -> Reader:
     """Return a reader of every partition of look-ups, with a desk behind each."""
     desks: dict[Follower, EventDesk] = {}
     reader = ground.reader(NAME, lambda follower, fault: desks[follower].pass_over(fault))
-    for stream in EVENTS:
+    for stream in EVENT_STREAMS:
         for partition in range(ground.log.partitions(stream)):
-            cell = _cell(stream, partition)
+            cell = event_cell(stream, partition)
             events = desk_of(OutboxCell(ground.store, cell, stored=relays.stored(cell)))
             follower = reader.subscribe(stream, partition, events.handle, events.start)
             events.follow(follower)

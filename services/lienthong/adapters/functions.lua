@@ -12,15 +12,21 @@ local function base_of(state) return string.sub(state, 1, -6) end
 
 -- A slot that is moved key by key is here in part: a key that is missing may be elsewhere, and to write it would be to
 -- write it twice. Asked for it beside one that is here the server knows, and refuses. So whoever finds keys missing, or is
--- about to write, asks for all of them before anything is written: the refusal then says that nothing was carried out.
+-- about to write, asks before anything is written: the refusal then says that nothing was carried out. One key that never
+-- is there tells whether the slot is being moved at all; only then is each of the names asked for.
+local function is_whole(state, ...) return type(redis.pcall('EXISTS', state, ...)) ~= 'table' end
+
 local function refuse(state) error({err = 'TRYAGAIN the slot of ' .. state .. ' is being moved'}) end
 
-local function settle(state, names)
+local function settle(state, names_of, blob)
+  if is_whole(state, base_of(state) .. 'none') then return end
+  local names = names_of(base_of(state), blob)
   for first = 1, #names, KEYS_A_QUESTION do
-    local there = redis.pcall('EXISTS', state, unpack(names, first, math.min(first + KEYS_A_QUESTION - 1, #names)))
-    if type(there) == 'table' then refuse(state) end
+    if not is_whole(state, unpack(names, first, math.min(first + KEYS_A_QUESTION - 1, #names))) then refuse(state) end
   end
 end
+
+local function just(_, names) return names end
 
 -- Records of a blob of (bucket 2 bytes, number 5 bytes): each that exists as (index 4, size 4, record). In its bucket ''
 -- says that a record is too long for one and has a key of its own; without that key it is damaged, and '' is returned,
@@ -36,7 +42,7 @@ local function records_of(state, blob)
       record = redis.pcall('GET', key)
     end
     if type(record) == 'table' then
-      settle(state, {key})
+      settle(state, just, {key})
       error(record)
     end
     if not record then
@@ -45,7 +51,7 @@ local function records_of(state, blob)
     end
     if record then found[#found + 1] = struct.pack('>I4I4', (at - 1) / 7, #record) .. record end
   end
-  settle(state, missing)
+  if #missing > 0 then settle(state, just, missing) end
   return table.concat(found)
 end
 
@@ -76,6 +82,24 @@ local function old(keys, args)
   return state
 end
 
+-- The keys that a blob of records to write touches.
+local function names_to_write(base, blob)
+  local names, at = {}, 1
+  while at <= #blob do
+    local high, low = string.byte(blob, at, at + 1)
+    local number, length = string.sub(blob, at + 2, at + 6), string.byte(blob, at + 7)
+    at = at + 8
+    names[#names + 1] = base .. 'b' .. (high % 128 * 256 + low)
+    if high >= 128 or length == 0 then names[#names + 1] = base .. 'r' .. number end
+    if length == 0 then
+      length = struct.unpack('>I4', blob, at)
+      at = at + 4
+    end
+    at = at + length
+  end
+  return names
+end
+
 -- KEYS state  ARGV expected position, next position, facts, digest, records
 -- A record is (bucket 2 bytes, the highest bit: it had a key of its own; number 5; size 1; bytes), where size 0 says
 -- that (size 4; bytes) follow and the record is too long for a bucket.
@@ -84,35 +108,38 @@ local function write(keys, args)
   local state, blob = keys[1], args[5]
   local position = redis.call('HGET', state, 'position')
   if position ~= args[1] then return {0, position or ''} end
-  local base, at, size, names, records = base_of(state), 1, #blob, {}, {}
+  settle(state, names_to_write, blob)
+  local base, at, size = base_of(state), 1, #blob
   while at <= size do
     local high, low = string.byte(blob, at, at + 1)
     local number, length = string.sub(blob, at + 2, at + 6), string.byte(blob, at + 7)
-    local own, is_long, was_long = base .. 'r' .. number, length == 0, high >= 128
+    local was_long = high >= 128
     if was_long then high = high - 128 end
+    local bucket = base .. 'b' .. (high * 256 + low)
     at = at + 8
-    if is_long then
+    if length > 0 then
+      redis.call('HSET', bucket, number, string.sub(blob, at, at + length - 1))
+      if was_long then redis.call('UNLINK', base .. 'r' .. number) end
+    else
       length = struct.unpack('>I4', blob, at)
       at = at + 4
-    end
-    names[#names + 1] = base .. 'b' .. (high * 256 + low)
-    records[#records + 1] = {names[#names], number, string.sub(blob, at, at + length - 1), is_long, was_long and own}
-    if is_long or was_long then names[#names + 1] = own end
-    at = at + length
-  end
-  settle(state, names)
-  for _, record in ipairs(records) do
-    local bucket, number, packed, is_long, was_long = unpack(record)
-    if is_long then
-      redis.call('SET', base .. 'r' .. number, packed)
+      redis.call('SET', base .. 'r' .. number, string.sub(blob, at, at + length - 1))
       redis.call('HSET', bucket, number, '')
-    else
-      redis.call('HSET', bucket, number, packed)
-      if was_long then redis.call('UNLINK', was_long) end
     end
+    at = at + length
   end
   redis.call('HSET', state, 'position', args[2], 'facts', args[3], 'digest', args[4])
   return {1, args[2]}
+end
+
+-- The buckets that a blob of index entries touches.
+local function names_to_index(base, blob)
+  local names = {}
+  for at = 1, #blob, 12 do
+    local high, low = string.byte(blob, at, at + 1)
+    names[#names + 1] = base .. 'b' .. (high * 256 + low)
+  end
+  return names
 end
 
 local function holds(numbers, number)
@@ -130,15 +157,10 @@ local function index(keys, args)
   local position = tonumber(redis.call('HGET', state, field) or '0')
   if position < from then return {0, position} end
   if position >= to then return {1, position} end
-  local buckets, names = {}, {}
+  settle(state, names_to_index, blob)
   for at = 1, #blob, 12 do
     local high, low = string.byte(blob, at, at + 1)
-    buckets[at] = base .. 'b' .. (high * 256 + low)
-    names[#names + 1] = buckets[at]
-  end
-  settle(state, names)
-  for at = 1, #blob, 12 do
-    local bucket, citizen, number = buckets[at], string.sub(blob, at + 2, at + 6), string.sub(blob, at + 7, at + 11)
+    local bucket, citizen, number = base .. 'b' .. (high * 256 + low), string.sub(blob, at + 2, at + 6), string.sub(blob, at + 7, at + 11)
     local numbers = redis.call('HGET', bucket, citizen)
     if not numbers then
       redis.call('HSET', bucket, citizen, number)

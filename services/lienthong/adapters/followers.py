@@ -23,17 +23,21 @@ _log = structlog.stdlib.get_logger("lienthong.streams")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Batch:
-    """Entries of one partition in order, read from `position`: whatever lies between two of them never was an entry."""
+    """Entries of one partition in order, read from `position`: whatever lies between two of them never was an entry.
+
+    Nor was what lies before `end`, where it is known that the last entry is followed by such.
+    """
 
     stream: str
     partition: int
     position: int
     entries: tuple[Entry, ...]
+    end: int | None = None
 
     @property
     def next(self) -> int:
         """The position after the batch."""
-        return self.entries[-1].offset + 1
+        return self.entries[-1].offset + 1 if self.end is None else self.end
 
 
 Handler = Callable[[Batch], Awaitable[None]]
@@ -88,6 +92,8 @@ class Follower:
         self._told = False
         self._failing: str | None = None
         self._interrupted = asyncio.Event()
+        self._idle = asyncio.Event()
+        self._idle.set()
 
     @property
     def progress(self) -> Progress:
@@ -163,7 +169,7 @@ class Follower:
             return
         wanted = tuple(entry for entry in entries if entry.offset >= position)
         if wanted and wanted[0].offset == position:
-            await self._handle(position, wanted)
+            await self._handle(self._batch(position, wanted))
         elif wanted and self._asked_from == position:
             self._fault = Trimmed(position=position, first=wanted[0].offset)
             return
@@ -171,12 +177,12 @@ class Follower:
             self._asked_from = position
         self._point(self._position if self._position is not None else position)
 
-    async def proceed(self, entries: tuple[Entry, ...]) -> None:
-        """Handle what is known to be next: the subscriber has seen to it that nothing lacks before or between."""
+    async def proceed(self, entries: tuple[Entry, ...], end: int) -> None:
+        """Handle what is known to be next: the subscriber has seen to it that nothing lacks from there to `end`."""
         position = self._position
         wanted = tuple(entry for entry in entries if position is not None and entry.offset >= position)
         if position is not None and self._fault is None and wanted:
-            await self._handle(position, wanted)
+            await self._handle(self._batch(position, wanted, end))
 
     def stop(self) -> None:
         """Rest until it begins again, and give up a batch that is being tried again; it is read again then."""
@@ -185,9 +191,15 @@ class Follower:
         self._position = None
         self._interrupted.set()
 
-    async def _handle(self, position: int, entries: tuple[Entry, ...]) -> None:
+    async def idle(self) -> None:
+        """Return when no batch is being handled."""
+        await self._idle.wait()
+
+    def _batch(self, position: int, entries: tuple[Entry, ...], end: int | None = None) -> Batch:
+        return Batch(stream=self.stream, partition=self.partition, position=position, entries=entries, end=end)
+
+    async def _handle(self, batch: Batch) -> None:
         """Give the batch to the handler until it succeeds or a seek makes it void."""
-        batch = Batch(stream=self.stream, partition=self.partition, position=position, entries=entries)
         seeks = self._seeks
         self._interrupted.clear()
 
@@ -195,7 +207,11 @@ class Follower:
             if seeks == self._seeks:
                 await self._handler(batch)
 
-        await Backoff().run(attempt, on_fault=self._heard, wait=self._wait)
+        self._idle.clear()
+        try:
+            await Backoff().run(attempt, on_fault=self._heard, wait=self._wait)
+        finally:
+            self._idle.set()
         self._failing = None
         if seeks == self._seeks:
             self._position = batch.next

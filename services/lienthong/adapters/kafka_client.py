@@ -24,8 +24,9 @@ GROUP_REQUEST_TIMEOUT_MS: Final = 12_000
 REQUEST_TIMEOUT_MS: Final = 5_000
 # Between two attempts at what may pass by itself: the time in which a partition gets another leader is some seconds.
 RETRY_BACKOFF_MS: Final = 50
-# Leaders that moved are noticed by the first request that they refuse; this is for what nothing tells of.
-METADATA_MAX_AGE_MS: Final = 60_000
+# Leaders that moved are noticed by the first request that they refuse; this is for what nothing tells of: that a topic
+# was deleted and made anew, or has more partitions.
+METADATA_MAX_AGE_MS: Final = 5_000
 # Longer than any pause between two uses of a connection that is in use.
 CONNECTION_IDLE_MS: Final = 540_000
 

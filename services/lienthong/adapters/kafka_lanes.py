@@ -93,8 +93,8 @@ class Lane:
                 await asyncio.wait([task], timeout=timeout_s)
             await end(task)
 
-    def bring(self, entries: Sequence[Entry]) -> None:
-        """Take what the consumer brought of this partition: at least one entry."""
+    async def bring(self, entries: Sequence[Entry]) -> None:
+        """Take what the consumer has just brought of this partition: at least one entry."""
         consumer = self._consumer
         if consumer is None:
             return
@@ -104,10 +104,17 @@ class Lane:
             return
         self._waiting.extend(entry for entry in entries if entry.offset >= self._read_to)
         self._waiting_bytes += sum(len(entry.value) for entry in entries)
-        self._read_to = max(self._read_to, entries[-1].offset + 1)
+        self._read_to = await self._reached(entries[-1].offset + 1)
         self._came.set()
         if len(self._waiting) >= BATCHES_WAITING * self._batch_entries or self._waiting_bytes >= self._bytes_max:
             consumer.pause(self.place)
+
+    async def _reached(self, after: int) -> int:
+        """Return where the consumer stands, which goes past the marks of transactions that follow what it brought."""
+        with suppress(IllegalStateError):
+            if self._consumer is not None:
+                return max(after, int(await self._consumer.position(self.place)))
+        return after
 
     def hold(self) -> None:
         """Stop fetching, for a fault: what is asked for is not there, and to ask again would keep others waiting."""
@@ -158,22 +165,23 @@ class Lane:
         # 3
         while self._consumer is not None:
             await self._came.wait()
-            entries = self._taken()
+            entries, end_known = self._taken()
             self._handling = bool(entries)
-            await self.follower.proceed(entries)
+            await self.follower.proceed(entries, end_known)
             self._handling = False
 
-    def _taken(self) -> tuple[Entry, ...]:
-        """Take the next batch from what waits, and let the consumer fetch where there is room again."""
+    def _taken(self) -> tuple[tuple[Entry, ...], int]:
+        """Take the next batch from what waits, with where it ends, and let the consumer fetch where there is room."""
         waiting = self._waiting
         entries = tuple(waiting.popleft() for _ in range(min(self._batch_entries, len(waiting))))
         self._waiting_bytes -= sum(len(entry.value) for entry in entries)
+        end_known = waiting[0].offset if waiting else self._read_to
         if not waiting:
             self._came.clear()
             self._waiting_bytes = 0
         if len(waiting) <= self._batch_entries and self._waiting_bytes < self._bytes_max:
             self._resume()
-        return entries
+        return entries, end_known
 
     def _point(self, position: int) -> None:
         """Read on from where the follower says, whatever was brought from elsewhere."""

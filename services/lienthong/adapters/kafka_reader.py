@@ -46,10 +46,14 @@ MAX_POLL_INTERVAL_MS: Final = 300_000
 BATCH_TIMEOUT_MS: Final = 20
 # A broker answers a request for records at the latest then. A partition that has room again is asked for with the next.
 FETCH_WAIT_MS: Final = 100
-# What one broker brings at once: records are unpacked in one go, which keeps everything else waiting.
-FETCH_BYTES_MAX: Final = 2 * 1024 * 1024
-# What one partition brings at once. An entry that is larger comes alone.
+# What one broker brings at once, as its topics keep it: compressed, cards are twelve times as much.
+FETCH_BYTES_MAX: Final = 1024 * 1024
+# What may be brought of all partitions, and of one: enough for a batch. An entry that is larger comes alone.
+FETCHED_BYTES_MAX: Final = 4 * 1024 * 1024
+PARTITION_FETCH_BYTES_MIN: Final = 32 * 1024
 PARTITION_FETCH_BYTES_MAX: Final = 256 * 1024
+# Records are unpacked in one go, which keeps everything else waiting: of so many some 20 ms.
+MAX_RECORDS: Final = 4_000
 # A handler that is given this long finishes its batch; a batch cut short is read again.
 REST_TIMEOUT_S: Final = 5.0
 STOP_TIMEOUT_S: Final = 5.0
@@ -92,9 +96,11 @@ class KafkaReader:
         self._clock = clock
         self._watch = Watch(log, clock, on_fault)
         self._lanes: dict[tuple[str, int], Lane] = {}
-        # What the group has given this process, None before it first did; and what of it nobody here can handle.
+        # What the group has given this process, None before it first did; what of it nobody here can handle; and what
+        # it can give to nobody, because the brokers have no such topic.
         self._given: list[Lane] | None = None
         self._unknown: list[Progress] = []
+        self._missing: list[Lane] = []
         self._committed: dict[TopicPartition, int] = {}
         self._complaints = 0
         self._task: asyncio.Task[None] | None = None
@@ -111,9 +117,10 @@ class KafkaReader:
     def progress(self) -> list[Progress]:
         """Return how far each partition has been handled that is this process's, or was until the group divides anew.
 
-        Before the first division these are all that it could be given: none of them progresses yet.
+        Before the first division these are all that it could be given: none of them progresses yet. So are those of a
+        topic that does not exist.
         """
-        lanes = self._lanes.values() if self._given is None else self._given
+        lanes = self._lanes.values() if self._given is None else [*self._given, *self._missing]
         return [*(lane.follower.progress for lane in lanes), *self._unknown]
 
     def start(self) -> asyncio.Task[None]:
@@ -244,9 +251,12 @@ class KafkaReader:
             place = TopicPartition(progress.stream, progress.partition)
             consumer.pause(place)
             consumer.seek(place, 0)
+        self._missing = [lane for lane in self._lanes.values() if not consumer.partitions_for_topic(lane.place.topic)]
+        if self._missing:
+            _log.error("topics_missing", streams=sorted({lane.place.topic for lane in self._missing}))
         self._given = [lane for lane in given.values() if lane is not None]
         self._committed.clear()
-        bytes_max = max(PARTITION_FETCH_BYTES_MAX // 4, READ_BYTES_MAX // max(1, len(self._given)))
+        bytes_max = READ_BYTES_MAX // max(1, len(self._given))
         for lane in self._given:
             lane.begin(consumer, Terms(bytes_max=bytes_max, look=self._look_until_seen, opened=self._settle))
         self._settle()
@@ -260,7 +270,7 @@ class KafkaReader:
         for place, brought in itertools.groupby(records, key=_place):
             lane = self._lanes.get(place)
             if lane is not None:
-                lane.bring([entry_of(record) for record in brought])
+                await lane.bring([entry_of(record) for record in brought])
 
     @property
     def _consumer(self) -> AIOKafkaConsumer | None:
@@ -270,6 +280,7 @@ class KafkaReader:
         return sorted({stream for stream, _ in self._lanes})
 
     def _subscribed(self) -> BatchSubscriber:
+        share = FETCHED_BYTES_MAX // len(self._lanes)
         subscriber = self.broker.subscriber(
             *self._streams(),
             group_id=self._membership.group,
@@ -281,8 +292,7 @@ class KafkaReader:
             no_reply=True,
             batch=True,
             batch_timeout_ms=BATCH_TIMEOUT_MS,
-            # All that came is taken: what stays behind of a partition that has no room is thrown away and read again.
-            max_records=None,
+            max_records=MAX_RECORDS,
             # Positions are ours: the group's are never asked for, and none is ever guessed.
             auto_offset_reset="none",
             isolation_level="read_committed",
@@ -290,7 +300,7 @@ class KafkaReader:
             fetch_min_bytes=1,
             fetch_max_wait_ms=FETCH_WAIT_MS,
             fetch_max_bytes=FETCH_BYTES_MAX,
-            max_partition_fetch_bytes=PARTITION_FETCH_BYTES_MAX,
+            max_partition_fetch_bytes=min(max(share, PARTITION_FETCH_BYTES_MIN), PARTITION_FETCH_BYTES_MAX),
             partition_assignment_strategy=(RoundRobinPartitionAssignor,),
             session_timeout_ms=SESSION_TIMEOUT_MS,
             heartbeat_interval_ms=HEARTBEAT_INTERVAL_MS,

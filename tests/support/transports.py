@@ -92,9 +92,9 @@ class EmbeddedTransport:
 class KafkaTransport:
     """Topics of a Kafka, which nobody else uses."""
 
-    def __init__(self, settings: DistributedSettings) -> None:
+    def __init__(self, settings: DistributedSettings, name: str | None = None) -> None:
         self.connection = KafkaConnection.of(settings)
-        name = uuid.uuid4().hex[:12]
+        self.name = name = name or uuid.uuid4().hex[:12]
         self.cards, self.lookups, self.group = f"cards-{name}", f"lookups-{name}", f"group-{name}"
         self.streams = [
             dataclasses.replace(CARDS, name=self.cards, partitions=16),
@@ -107,6 +107,10 @@ class KafkaTransport:
     @classmethod
     def at(cls, servers: str) -> Self:
         return cls(DistributedSettings(kafka_servers=servers))
+
+    def through(self, settings: DistributedSettings) -> "KafkaTransport":
+        """Return the same topics, reached in another way."""
+        return KafkaTransport(settings, self.name)
 
     @property
     def servers(self) -> str:

@@ -136,5 +136,7 @@ class ClusterNodes:
 
     async def _load(self, address: Address) -> None:
         _log.warning("functions_missing", server=str(address), libraries=len(self._libraries))
-        for source in self._libraries:
-            await self.client(address).function_load(source, replace=True)
+        loads = [("FUNCTION", "LOAD", "REPLACE", source) for source in self._libraries]
+        for answer in await self.client(address).link.run(loads):
+            if isinstance(answer, Exception):
+                raise answer

@@ -8,6 +8,7 @@ two differ.
 """
 
 import asyncio
+import contextlib
 import logging
 from pathlib import Path
 from typing import Any
@@ -49,6 +50,7 @@ class StreamReader:
         self._clock = clock
         self._watch = Watch(log, clock, on_fault)
         self._starts: list[tuple[Follower, Start]] = []
+        self._subscribers: list[Any] = []
         self._task: asyncio.Task[None] | None = None
         self.reading = asyncio.Event()
         self.broker = _broker(socket)
@@ -80,6 +82,7 @@ class StreamReader:
 
         follower.attach(point)
         subscriber(follower.take)
+        self._subscribers.append(subscriber)
         self._starts.append((follower, start))
         return follower
 
@@ -94,12 +97,23 @@ class StreamReader:
         return self._task
 
     async def stop(self) -> None:
-        """Stop reading; a batch under way is finished within STOP_TIMEOUT_S or read again at the next start."""
+        """Stop reading; a batch under way is finished within STOP_TIMEOUT_S or read again at the next start.
+
+        1. Let the handlers come to an end. 2. End the reads: one that outlived the broker would be made again by the
+        client, over a connection that nobody closes. 3. Close the broker.
+        """
         if self._task is not None:
             await end(self._task)
             self._task = None
+        # 1
         for follower, _ in self._starts:
             follower.stop()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(STOP_TIMEOUT_S):
+                await asyncio.gather(*(follower.idle() for follower, _ in self._starts))
+        # 2
+        await end(*(task for subscriber in self._subscribers for task in subscriber.tasks))
+        # 3
         await self.broker.stop()
 
     async def _run(self) -> None:

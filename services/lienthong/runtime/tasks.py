@@ -3,8 +3,9 @@
 import asyncio
 from typing import Any
 
-#: A cancelled task ends within a turn of the loop; one that has not by now has lost its cancellation.
-_AGAIN_AFTER_S = 0.25
+#: A cancelled task ends within a few turns of the loop; one that has not by now has lost its cancellation. Not sooner,
+#: for a second one that comes while a client gives its connection back leaves that connection open for good.
+_AGAIN_AFTER_S = 1.0
 
 
 async def end(*tasks: asyncio.Task[Any]) -> None:

@@ -9,6 +9,7 @@ import structlog
 from hypothesis import settings
 
 from lienthong.runtime import logging
+from tests.support.databases import database, open_database
 from tests.support.place import place
 from tests.support.servers import (
     log_client,
@@ -22,8 +23,10 @@ from tests.support.servers import (
 )
 
 __all__ = [
+    "database",
     "log_client",
     "log_server",
+    "open_database",
     "own_server",
     "place",
     "projection_client",

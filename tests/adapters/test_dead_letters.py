@@ -19,7 +19,7 @@ from lienthong.adapters.dead_letters import (
 )
 from lienthong.adapters.event_log import Appended, Entry, partition_of
 from lienthong.adapters.followers import Batch
-from lienthong.adapters.keys import KeyStore
+from lienthong.adapters.keys import keys_in
 from lienthong.adapters.sealing import KeyDestroyed, Sealer
 from lienthong.adapters.valkey_log import ValkeyLog
 from lienthong.adapters.wire import Refusal, RefusalCode, decode
@@ -38,7 +38,7 @@ def clock() -> SetClock:
 
 @pytest.fixture
 def sealer(tmp_path: Path, clock: SetClock) -> Iterator[Sealer]:
-    store = KeyStore(tmp_path)
+    store = keys_in(tmp_path)
     yield Sealer(store, clock)
     store.close()
 

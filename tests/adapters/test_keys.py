@@ -5,13 +5,15 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
+from itertools import chain
 from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from lienthong.adapters.keys import PURPOSES, KeysAway, KeyStore, MasterKeyExposed, Purpose, WrongMasterKey
+from lienthong.adapters.key_records import KeysAway
+from lienthong.adapters.keys import PURPOSES, KeyStore, MasterKeyExposed, Purpose, WrongMasterKey, keys_in
 from lienthong.adapters.sealing import KeyDestroyed, SealBroken, Sealer
 from lienthong_schemas.streams import STREAMS
 from tests.support.clocks import SetClock
@@ -31,7 +33,7 @@ def clock() -> SetClock:
 def store() -> Iterator[Open]:
     """Open a store that is closed when the test ends."""
     with contextlib.ExitStack() as stack:
-        yield lambda *given, **named: stack.enter_context(contextlib.closing(KeyStore(*given, **named)))
+        yield lambda *given, **named: stack.enter_context(contextlib.closing(keys_in(*given, **named)))
 
 
 @pytest.fixture
@@ -106,7 +108,9 @@ def test_a_key_leaves_the_memory_of_a_process_that_destroys_none_when_it_uses_an
     assert sealer.open(sealed.key_id, sealed.data) == b"image"
     clock.advance(timedelta(hours=3))
     sealer.seal(DECISIONS, b"decision")
-    assert sealed.key_id not in {key.key_id for key, _ in (*sealer._by_id.values(), *sealer._by_purpose.values())}
+    assert sealed.key_id not in {
+        key.key_id for key, _ in (*sealer._by_id.values(), *chain(*sealer._by_purpose.values()))
+    }
 
 
 def test_a_file_of_keys_that_cannot_be_used_is_away_like_any_store(tmp_path: Path, sealer: Sealer) -> None:
@@ -151,9 +155,9 @@ def test_only_the_owner_can_read_the_files(tmp_path: Path, keys: KeyStore) -> No
 def test_processes_that_begin_a_period_at_once_get_one_key(tmp_path: Path) -> None:
     program = (
         "import sys, pathlib, datetime\n"
-        "from lienthong.adapters.keys import KeyStore\n"
+        "from lienthong.adapters.keys import keys_in\n"
         "sys.stdin.readline()\n"
-        f"keys = KeyStore(pathlib.Path({str(tmp_path)!r}))\n"
+        f"keys = keys_in(pathlib.Path({str(tmp_path)!r}))\n"
         f"at = datetime.datetime.fromisoformat({NINE.isoformat()!r})\n"
         "print([keys.current('decisions.v1', at + datetime.timedelta(days=n)).key.hex() for n in range(20)])\n"
     )

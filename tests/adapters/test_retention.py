@@ -9,7 +9,7 @@ import pytest
 from redis.asyncio import Redis
 
 from lienthong.adapters.event_log import EventLog
-from lienthong.adapters.keys import KeyStore
+from lienthong.adapters.keys import KeyStore, keys_in
 from lienthong.adapters.retention import let_go
 from lienthong.adapters.sealing import KeyDestroyed, Sealer
 from lienthong.adapters.valkey_log import ValkeyLog
@@ -27,7 +27,7 @@ NOON = datetime(2025, 8, 1, 5, 0, tzinfo=UTC)
 
 @pytest.fixture
 def keys(tmp_path: Path) -> Iterator[KeyStore]:
-    store = KeyStore(tmp_path)
+    store = keys_in(tmp_path)
     yield store
     store.close()
 

@@ -11,7 +11,7 @@ import pytest
 from lienthong.adapters.card_drawing import DrawStyle, draw_card
 from lienthong.adapters.dead_letters import NotKept, letters, original
 from lienthong.adapters.demo_cards import DEMO_CARDS, TRUC_BACH
-from lienthong.adapters.keys import KeyStore
+from lienthong.adapters.keys import keys_in
 from lienthong.adapters.projection import Projection
 from lienthong.adapters.sealed_images import sealed_presented
 from lienthong.adapters.sealing import Sealer
@@ -114,7 +114,7 @@ class Ground:
 
 @pytest.fixture
 async def ground(service: Service) -> AsyncIterator[Ground]:  # noqa: F811 -- the fixture of that name
-    keys = KeyStore(service.directory.keys)
+    keys = keys_in(service.directory.keys)
     yield Ground(service, Sealer(keys, SystemClock()))
     keys.close()
 

@@ -11,7 +11,7 @@ import pytest
 from redis.asyncio import Redis
 
 from lienthong.adapters.event_log import Appended
-from lienthong.adapters.keys import KeyStore
+from lienthong.adapters.keys import KeyStore, keys_in
 from lienthong.adapters.outbox import Message, OutboxCell, Relay, SourceMove, load_outbox_functions
 from lienthong.adapters.valkey_log import ValkeyLog
 from lienthong.runtime.embedded import ServerSpec
@@ -78,7 +78,7 @@ class Ground:
 def ground(
     log_server: ServerSpec, projection_server: ServerSpec, log_client: Redis, projection_client: Redis, tmp_path: Path
 ) -> Iterator[Ground]:
-    keys = KeyStore(tmp_path)
+    keys = keys_in(tmp_path)
     yield Ground(
         log_server=log_server,
         projection_server=projection_server,

@@ -8,7 +8,7 @@ import pytest
 from lienthong.adapters.card_drawing import DrawStyle, draw_card
 from lienthong.adapters.demo_cards import DEMO_CARDS, TRUC_BACH
 from lienthong.adapters.event_log import Entry
-from lienthong.adapters.keys import KeyStore
+from lienthong.adapters.keys import keys_in
 from lienthong.adapters.sealed_images import sealed_presented
 from lienthong.adapters.sealing import Sealer
 from lienthong.adapters.wire import Event, Outgoing, decode, encode
@@ -137,7 +137,7 @@ async def test_a_look_up_that_nobody_can_answer_is_set_aside_and_the_next_one_an
 
 
 async def test_a_sealed_image_is_read_and_never_written_in_the_clear(filled: Service) -> None:
-    keys = KeyStore(filled.directory.keys)
+    keys = keys_in(filled.directory.keys)
     sealer = Sealer(keys, SystemClock())
     qr = truc_bach_qr()
     image = draw_card(qr, DrawStyle())

@@ -17,7 +17,7 @@ from lienthong.adapters.demo_cards import (
     NOT_STARTED,
     TRUC_BACH,
 )
-from lienthong.adapters.keys import KeysAway
+from lienthong.adapters.key_records import KeysAway
 from lienthong.adapters.sealing import Sealer
 from lienthong.lookup import answering
 from tests.support.facts import commune, reorganised, unit

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import pytest
 
 from lienthong.adapters.demo_cards import DAI_MO, DEMO_CARDS, TRUC_BACH
 from lienthong.adapters.history import CountedLookup, CountedUnit, History, VolumeFilter
+from lienthong.adapters.history_positions import Stretch
 from lienthong.adapters.wire import Event, decode
 from lienthong.monitor.volumes import OnePlace, VolumeQuestion, volumes
 from lienthong_schemas.decisions import EligibilityDecided
@@ -51,8 +53,10 @@ def history(tmp_path: Path) -> Iterator[History]:
 
 def counted(history: History, *lookups: tuple[str, str, str, int]) -> None:
     """Count (day, facility, printed commune, how many) before the reorganisation's versions."""
+    begins = history.position(DECISIONS.name, 0)
     made = [
         CountedLookup(
+            offset=0,
             minute=f"{day}T09:00",
             day=day,
             facility_code=code,
@@ -64,7 +68,8 @@ def counted(history: History, *lookups: tuple[str, str, str, int]) -> None:
         for day, code, printed, how_many in lookups
         for _ in range(how_many)
     ]
-    history.count(DECISIONS.name, 0, history.position(DECISIONS.name, 0) + len(made), made)
+    made = [replace(each, offset=begins + at) for at, each in enumerate(made)]
+    history.count(Stretch(stream=DECISIONS.name, partition=0, position=begins, next=begins + len(made)), made)
 
 
 def question(by: str, place: OnePlace | None = None) -> VolumeQuestion:

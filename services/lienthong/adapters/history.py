@@ -6,71 +6,23 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from sqlalchemy import (
-    Column,
-    Connection,
-    Engine,
-    Integer,
-    MetaData,
-    Row,
-    Select,
-    String,
-    Table,
-    create_engine,
-    event,
-    func,
-    select,
-)
-from sqlalchemy.dialects.sqlite import insert
+from sqlalchemy import Connection, Row, Select, Table, delete, exists, func, select, tuple_
 
-#: How long a writer waits for another's transaction, in seconds: a batch takes milliseconds.
-_LOCK_WAIT_S = 10
+from lienthong.adapters.databases import Database, file_database, server_database
+from lienthong.adapters.history_positions import Stretch, hold, move, stored_positions
+from lienthong.adapters.history_tables import (
+    lookups_by_facility,
+    lookups_by_minute,
+    lookups_by_unit,
+    outbox_marks,
+    positions,
+)
+from lienthong.adapters.migrating import Lineage, bring_up_to_date
+from lienthong.runtime.datadir import DataDirectory
+from lienthong.runtime.settings import Settings
 
-_metadata = MetaData()
-
-_positions = Table(
-    "positions",
-    _metadata,
-    Column("stream", String, primary_key=True),
-    Column("partition", Integer, primary_key=True),
-    Column("position", Integer, nullable=False),
-)
-_marks = Table(
-    "outbox_marks",
-    _metadata,
-    Column("partition", Integer, primary_key=True),
-    Column("cell", String, primary_key=True),
-    Column("epoch", String, primary_key=True),
-    Column("sequence", Integer, nullable=False),
-)
-_by_minute = Table(
-    "lookups_by_minute",
-    _metadata,
-    Column("minute", String, primary_key=True),
-    Column("channel", String, primary_key=True),
-    Column("outcome", String, primary_key=True),
-    Column("lookups", Integer, nullable=False),
-)
-_by_facility = Table(
-    "lookups_by_facility",
-    _metadata,
-    Column("day", String, primary_key=True),
-    Column("code", String, primary_key=True),
-    Column("channel", String, primary_key=True),
-    Column("outcome", String, primary_key=True),
-    Column("lookups", Integer, nullable=False),
-)
-_by_unit = Table(
-    "lookups_by_unit",
-    _metadata,
-    Column("day", String, primary_key=True),
-    Column("level", String, primary_key=True),
-    Column("code", String, primary_key=True),
-    Column("valid_from", String, primary_key=True),
-    Column("channel", String, primary_key=True),
-    Column("outcome", String, primary_key=True),
-    Column("lookups", Integer, nullable=False),
-)
+NAME = "the history"
+LINEAGE = Lineage(folder="history", newest="0002", first_table="positions")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,8 +45,12 @@ class CountedUnit:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CountedLookup:
-    """What is counted of one decision: `minute` is `YYYY-MM-DDTHH:MM` and `day` `YYYY-MM-DD`, both in Vietnam."""
+    """What is counted of one decision: `minute` is `YYYY-MM-DDTHH:MM` and `day` `YYYY-MM-DD`, both in Vietnam.
 
+    `offset` is its place in its partition.
+    """
+
+    offset: int
     minute: str
     day: str
     facility_code: str
@@ -143,95 +99,148 @@ class UnitVolume(NamedTuple):
     lookups: int
 
 
-class History:
-    """The counts of one data directory (SQLite, write-ahead log, synchronous: what is committed is on disk)."""
+def open_history(settings: Settings, directory: DataDirectory) -> "History":
+    """Open the history where the settings say: on their server, or in a file of the data directory.
 
-    def __init__(self, engine: Engine) -> None:
-        self._engine = engine
+    Raises DatabaseAway, and DatabaseRefused for an address that is none.
+    """
+    if settings.history_url is None:
+        return History.open(directory.history / "history.sqlite")
+    return History(server_database(settings.history_url.get_secret_value(), NAME))
+
+
+class History:
+    """The counts of an installation. Whatever is asked of it raises DatabaseAway where its database is away."""
+
+    def __init__(self, database: Database) -> None:
+        """Take an open database and bring its tables up to date."""
+        bring_up_to_date(database, LINEAGE)
+        self.database = database
 
     @classmethod
     def open(cls, path: Path) -> "History":
         """Open or create the database file."""
-        engine = create_engine(f"sqlite:///{path}", connect_args={"timeout": _LOCK_WAIT_S})
-        event.listen(engine, "connect", _set_pragmas)
-        _metadata.create_all(engine)
-        return cls(engine)
+        return cls(file_database(path, NAME))
 
     def close(self) -> None:
         """Close every connection."""
-        self._engine.dispose()
+        self.database.close()
+
+    def positions(self, stream: str) -> dict[int, int]:
+        """Return the next offset to count of each partition of which something was counted."""
+        return stored_positions(self.database, positions, stream)
 
     def position(self, stream: str, partition: int) -> int:
         """Return the next offset to count of a partition, 0 where nothing was counted."""
-        query = select(_positions.c.position).where(_positions.c.stream == stream, _positions.c.partition == partition)
-        with self._engine.connect() as connection:
-            return connection.execute(query).scalar() or 0
+        return self.positions(stream).get(partition, 0)
 
-    def count(self, stream: str, partition: int, position: int, lookups: Sequence[CountedLookup]) -> int:
+    def count(self, stretch: Stretch, lookups: Sequence[CountedLookup]) -> int:
         """Count what is new and move the position, in one transaction; returns how many were new.
 
-        A decision whose outbox place is at or below its cell's mark was counted before and is passed over.
+        Passed over are look-ups before the stored position, which another process has counted, and those whose outbox
+        place is at or below its cell's mark, which were relayed twice. Raises PositionBehind.
         """
-        with self._engine.begin() as connection:
-            fresh = _unmarked(connection, partition, lookups)
-            _add(connection, _by_minute, [(each.minute, each.channel, each.outcome) for each in fresh])
-            _add(connection, _by_facility, [(e.day, e.facility_code, e.channel, e.outcome) for e in fresh])
-            _add(connection, _by_unit, _unit_keys(fresh))
-            moved = insert(_positions).values(stream=stream, partition=partition, position=position)
-            connection.execute(
-                moved.on_conflict_do_update(index_elements=["stream", "partition"], set_={"position": position})
-            )
+        with self.database.writing() as connection:
+            since = hold(self.database, connection, positions, stretch)
+            if since is None:
+                return 0
+            fresh = self._unmarked(connection, stretch.partition, [each for each in lookups if each.offset >= since])
+            self._add(connection, lookups_by_minute, [(each.minute, each.channel, each.outcome) for each in fresh])
+            self._add(connection, lookups_by_facility, [(e.day, e.facility_code, e.channel, e.outcome) for e in fresh])
+            self._add(connection, lookups_by_unit, _unit_keys(fresh))
+            move(connection, positions, stretch)
         return len(fresh)
+
+    def forget_marks(self, before: str) -> int:
+        """Remove marks that were last seen before a day (`YYYY-MM-DD`) and superseded since; returns how many.
+
+        What they stand for is no longer in the log, whose retention is over by that day, so it cannot come again.
+        """
+        later = outbox_marks.alias("later")
+        superseded = exists().where(
+            later.c.partition == outbox_marks.c.partition,
+            later.c.cell == outbox_marks.c.cell,
+            later.c.seen_on > outbox_marks.c.seen_on,
+        )
+        with self.database.writing() as connection:
+            return connection.execute(delete(outbox_marks).where(outbox_marks.c.seen_on < before, superseded)).rowcount
 
     def by_minute(self, chosen: VolumeFilter) -> list[MinuteVolume]:
         """Return the look-ups of each minute that had any."""
-        minute = _by_minute.c.minute
-        query = _filtered(select(minute, func.sum(_by_minute.c.lookups)), _by_minute, chosen)
-        return [MinuteVolume._make(row) for row in self._rows(query.group_by(minute).order_by(minute))]
+        minute = lookups_by_minute.c.minute
+        query = _filtered(select(minute, func.sum(lookups_by_minute.c.lookups)), lookups_by_minute, chosen)
+        rows = self._rows(query.group_by(minute).order_by(minute))
+        # A sum of large integers comes as a decimal number from a server.
+        return [MinuteVolume(each.minute, int(each.lookups)) for each in map(MinuteVolume._make, rows)]
 
     def by_facility(self, chosen: VolumeFilter) -> list[FacilityVolume]:
         """Return the look-ups by facility code and day: codes are used again, so the day belongs to them."""
-        columns = [_by_facility.c[name] for name in FacilityVolume._fields]
-        return [FacilityVolume._make(row) for row in self._rows(_filtered(select(*columns), _by_facility, chosen))]
+        columns = [lookups_by_facility.c[name] for name in FacilityVolume._fields]
+        rows = self._rows(_filtered(select(*columns), lookups_by_facility, chosen))
+        return [FacilityVolume._make(row) for row in rows]
 
     def by_unit(self, chosen: VolumeFilter) -> list[UnitVolume]:
         """Return the look-ups by printed unit and day."""
-        columns = [_by_unit.c[name] for name in UnitVolume._fields]
-        return [UnitVolume._make(row) for row in self._rows(_filtered(select(*columns), _by_unit, chosen))]
+        columns = [lookups_by_unit.c[name] for name in UnitVolume._fields]
+        return [UnitVolume._make(row) for row in self._rows(_filtered(select(*columns), lookups_by_unit, chosen))]
 
     def _rows(self, query: Select[Any]) -> Sequence[Row[Any]]:
-        with self._engine.connect() as connection:
+        with self.database.reading() as connection:
             return connection.execute(query).all()
 
+    def _unmarked(
+        self, connection: Connection, partition: int, lookups: Sequence[CountedLookup]
+    ) -> list[CountedLookup]:
+        marks = _marks(connection, partition, lookups)
+        fresh, moved = [], set()
+        for each in lookups:
+            if each.place is not None:
+                cell = (each.place.cell, each.place.epoch)
+                sequence, seen_on = marks.get(cell, (0, ""))
+                if each.place.sequence <= sequence:
+                    continue
+                marks[cell] = (each.place.sequence, max(seen_on, each.day))
+                moved.add(cell)
+            fresh.append(each)
+        if moved:
+            keys = ["partition", "cell", "epoch"]
+            statement = self.database.insert(outbox_marks)
+            values = {name: statement.excluded[name] for name in ("sequence", "seen_on")}
+            rows = [
+                {"partition": partition, "cell": cell[0], "epoch": cell[1]}
+                | dict(zip(("sequence", "seen_on"), marks[cell], strict=True))
+                for cell in sorted(moved)
+            ]
+            connection.execute(statement.on_conflict_do_update(index_elements=keys, set_=values), rows)
+        return fresh
 
-def _set_pragmas(connection: object, _record: object) -> None:
-    cursor = connection.cursor()  # type: ignore[attr-defined] # the DBAPI connection is untyped
-    cursor.execute("PRAGMA journal_mode=WAL")
-    cursor.execute("PRAGMA synchronous=FULL")
-    cursor.close()
-
-
-def _unmarked(connection: Connection, partition: int, lookups: Sequence[CountedLookup]) -> list[CountedLookup]:
-    marks: dict[tuple[str, str], int] = {
-        (row.cell, row.epoch): row.sequence
-        for row in connection.execute(select(_marks).where(_marks.c.partition == partition))
-    }
-    fresh, moved = [], set()
-    for each in lookups:
-        if each.place is not None:
-            cell = (each.place.cell, each.place.epoch)
-            if each.place.sequence <= marks.get(cell, 0):
-                continue
-            marks[cell] = each.place.sequence
-            moved.add(cell)
-        fresh.append(each)
-    for name, epoch in moved:
-        sequence = marks[name, epoch]
-        statement = insert(_marks).values(partition=partition, cell=name, epoch=epoch, sequence=sequence)
-        connection.execute(
-            statement.on_conflict_do_update(index_elements=["partition", "cell", "epoch"], set_={"sequence": sequence})
+    def _add(self, connection: Connection, table: Table, counted: Iterable[tuple[str, ...]]) -> None:
+        # Partitions share these rows: who locks them in one order never waits in a circle.
+        counts = sorted(Counter(counted).items())
+        if not counts:
+            return
+        keys = [column.name for column in table.primary_key]
+        statement = self.database.insert(table)
+        statement = statement.on_conflict_do_update(
+            index_elements=keys, set_={"lookups": table.c.lookups + statement.excluded.lookups}
         )
-    return fresh
+        connection.execute(
+            statement, [{**dict(zip(keys, key, strict=True)), "lookups": number} for key, number in counts]
+        )
+
+
+def _marks(
+    connection: Connection, partition: int, lookups: Sequence[CountedLookup]
+) -> dict[tuple[str, str], tuple[int, str]]:
+    """Return the mark of each cell and epoch that the look-ups came from, with the day it was last seen."""
+    cells = {(each.place.cell, each.place.epoch) for each in lookups if each.place is not None}
+    if not cells:
+        return {}
+    query = select(outbox_marks).where(
+        outbox_marks.c.partition == partition,
+        tuple_(outbox_marks.c.cell, outbox_marks.c.epoch).in_(sorted(cells)),
+    )
+    return {(row.cell, row.epoch): (row.sequence, row.seen_on) for row in connection.execute(query)}
 
 
 def _unit_keys(lookups: Iterable[CountedLookup]) -> Iterable[tuple[str, ...]]:
@@ -240,27 +249,13 @@ def _unit_keys(lookups: Iterable[CountedLookup]) -> Iterable[tuple[str, ...]]:
             yield each.day, unit.level, unit.code, unit.valid_from, each.channel, each.outcome
 
 
-def _add(connection: Connection, table: Table, counted: Iterable[tuple[str, ...]]) -> None:
-    counts = Counter(counted)
-    if not counts:
-        return
-    keys = [column.name for column in table.primary_key]
-    statement = insert(table)
-    statement = statement.on_conflict_do_update(
-        index_elements=keys, set_={"lookups": table.c.lookups + statement.excluded.lookups}
-    )
-    connection.execute(
-        statement, [{**dict(zip(keys, key, strict=True)), "lookups": number} for key, number in counts.items()]
-    )
-
-
 def _filtered(query: Select[Any], table: Table, chosen: VolumeFilter) -> Select[Any]:
-    when = table.c.minute if table is _by_minute else table.c.day
+    when = table.c.minute if table is lookups_by_minute else table.c.day
     if chosen.from_day is not None:
         query = query.where(when >= chosen.from_day)
     if chosen.to_day is not None:
         # A minute of the last day sorts after the day itself and before the day with any later character.
-        query = query.where(when <= (chosen.to_day + "T99" if table is _by_minute else chosen.to_day))
+        query = query.where(when <= (chosen.to_day + "T99" if table is lookups_by_minute else chosen.to_day))
     if chosen.channel is not None:
         query = query.where(table.c.channel == chosen.channel)
     if chosen.outcome is not None:

@@ -1,19 +1,14 @@
-"""Keeps the keys of periods, wrapped by a master key, and destroys each when its retention ends.
+"""Gives each period its key, wrapped by a master key, and destroys each key when its retention ends.
 
 The log does not forget, so personal data leaves it by the destruction of the key that it was encrypted with. A key
-must therefore leave the disk for good. The SQLite file runs with `secure_delete`, which overwrites deleted content
-in the file, and with a rollback journal kept in place (`PERSIST`): a write-ahead log would keep copies of the pages
-that held the key until it happens to be overwritten, and a journal that is deleted or truncated gives its blocks,
-with those pages in them, back to the file system unchanged. The kept journal is overwritten after each destruction.
+must therefore leave the disk for good; how far each place where keys are kept can do that is told there.
 """
 
 import contextlib
 import os
 import secrets
-import sqlite3
 import stat
-import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -22,25 +17,15 @@ from typing import Literal
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
+from lienthong.adapters.key_records import KeyRecord, KeyRecords, KeyStoreRefused
+from lienthong.adapters.keys_sqlite import SqliteKeyRecords
 from lienthong.runtime.clock import VIETNAM
+from lienthong.runtime.datadir import DataDirectory
+from lienthong.runtime.settings import Settings
 from lienthong_schemas.streams import STREAMS
 
 KEY_BYTES = 32
 NONCE_BYTES = 12
-# Another process holds the file for one commit, which is one fsync.
-LOCK_TIMEOUT_S = 10.0
-
-_SCHEMA = """
-CREATE TABLE IF NOT EXISTS period_keys (
-    key_id TEXT PRIMARY KEY,
-    purpose TEXT NOT NULL,
-    begins_at INTEGER NOT NULL,
-    ends_at INTEGER NOT NULL,
-    destroy_at INTEGER NOT NULL,
-    wrapped BLOB NOT NULL,
-    UNIQUE (purpose, begins_at)
-) STRICT
-"""
 
 Period = Literal["hour", "day", "year"]
 
@@ -78,22 +63,21 @@ class PeriodKey:
     key: bytes
 
 
-class KeyStoreRefused(Exception):
-    """The key store cannot be used; the text says why and what to do."""
-
-
 class WrongMasterKey(KeyStoreRefused):
     """The keys were wrapped by another master key than the one that was given."""
 
-    def __init__(self, file: Path) -> None:
-        super().__init__(f"The keys in {file} were wrapped by another master key; give the one they were made with.")
+    def __init__(self, place: str) -> None:
+        super().__init__(f"The keys in {place} were wrapped by another master key; give the one they were made with.")
 
 
-class KeysAway(OSError):
-    """The file of the keys cannot be read or written at this moment; a later attempt may succeed."""
+class MasterKeyMissing(KeyStoreRefused):
+    """Several machines share the keys, so none of them may make up a master key of its own."""
 
-    def __init__(self, file: Path, fault: sqlite3.Error) -> None:
-        super().__init__(f"{file}: {fault}")
+    def __init__(self) -> None:
+        super().__init__(
+            "LIENTHONG_KEYS_URL keeps the keys of several machines, so LIENTHONG_MASTER_KEY must give each the same"
+            " master key: 32 random bytes in base64."
+        )
 
 
 class MasterKeyExposed(KeyStoreRefused):
@@ -104,35 +88,23 @@ class MasterKeyExposed(KeyStoreRefused):
 
 
 class KeyStore:
-    """The keys of one installation; several processes may have the same file open.
+    """The keys of one installation; several processes may have the same records open.
 
     A use of a key that is in memory costs no input or output; that is the caller's cache (see sealing).
     """
 
-    def __init__(self, directory: Path, master: bytes | None = None, purposes: Iterable[Purpose] = PURPOSES) -> None:
-        """Open or create `keys.sqlite` in the directory, wrapped by `master` or the directory's `master.key`.
-
-        Raises MasterKeyExposed and WrongMasterKey.
-        """
+    def __init__(self, records: KeyRecords, master: bytes, purposes: Iterable[Purpose] = PURPOSES) -> None:
+        """Take the records, whose keys are wrapped by `master`. Raises WrongMasterKey and KeysAway."""
+        self._records = records
         self._purposes = {purpose.name: purpose for purpose in purposes}
-        self._file = directory / "keys.sqlite"
-        self._lock = threading.Lock()
-        self._master = AESGCM(_master_key(directory / "master.key") if master is None else master)
-        with contextlib.suppress(FileExistsError):
-            os.close(os.open(self._file, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
-        self._database = sqlite3.connect(
-            self._file, timeout=LOCK_TIMEOUT_S, isolation_level=None, check_same_thread=False
-        )
-        for pragma in ("secure_delete = ON", "journal_mode = PERSIST", "synchronous = FULL"):
-            self._database.execute(f"PRAGMA {pragma}")
-        self._database.execute(_SCHEMA)
-        newest = self._database.execute("SELECT key_id FROM period_keys ORDER BY ends_at DESC LIMIT 1").fetchone()
+        self._master = AESGCM(master)
+        newest = records.newest()
         if newest is not None:
-            self.find(newest[0])
+            self._unwrapped(newest)
 
     def close(self) -> None:
-        """Close the file."""
-        self._database.close()
+        """Let go of the records."""
+        self._records.close()
 
     def current(self, purpose: str, at: datetime) -> PeriodKey:
         """Return the key of the purpose's period that contains `at`, making it if there is none.
@@ -142,90 +114,80 @@ class KeyStore:
         """
         wanted = self._purposes[purpose]
         begins_at, ends_at = _bounds(wanted.period, at)
-        key_id = f"{purpose}/{_label(wanted.period, begins_at)}/{secrets.token_hex(4)}"
-        row = (purpose, _seconds(begins_at), _seconds(ends_at), _seconds(ends_at + wanted.kept_for))
-        with self._held():
-            found = self._period(purpose, begins_at)
-            if found is None:
-                self._database.execute(
-                    "INSERT INTO period_keys VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (purpose, begins_at) DO NOTHING",
-                    (key_id, *row, self._wrap(key_id, secrets.token_bytes(KEY_BYTES))),
-                )
-                found = self._period(purpose, begins_at)
-        assert found is not None, "the row was inserted, or found by its unique period"  # noqa: S101  # an invariant
-        return found
+        found = self._records.of_period(purpose, _seconds(begins_at))
+        if found is None:
+            key_id = f"{purpose}/{_label(wanted.period, begins_at)}/{secrets.token_hex(4)}"
+            made = KeyRecord(
+                key_id=key_id,
+                purpose=purpose,
+                begins_at=_seconds(begins_at),
+                ends_at=_seconds(ends_at),
+                destroy_at=_seconds(ends_at + wanted.kept_for),
+                wrapped=self._wrap(key_id, secrets.token_bytes(KEY_BYTES)),
+            )
+            self._records.add(made)
+            found = self._records.of_period(purpose, made.begins_at)
+        assert found is not None, "it was added, or another process's was kept instead"  # noqa: S101  # an invariant
+        return self._unwrapped(found)
 
     def find(self, key_id: str) -> PeriodKey | None:
         """Return the key of that name, None if it was destroyed or never was here. Raises KeysAway."""
-        with self._held():
-            row = self._database.execute(
-                "SELECT key_id, begins_at, ends_at, destroy_at, wrapped FROM period_keys WHERE key_id = ?", (key_id,)
-            ).fetchone()
-        return None if row is None else self._unwrapped(row)
+        found = self._records.find(key_id)
+        return None if found is None else self._unwrapped(found)
 
     def destroy_expired(self, now: datetime) -> list[str]:
-        """Destroy the keys whose retention has ended and return their names.
-
-        1. Delete them, which overwrites them in the file.
-        2. Overwrite the journal, which holds the pages as they were.
-
-        Raises KeysAway.
-        """
-        with self._held():
-            gone = self._database.execute(
-                "DELETE FROM period_keys WHERE destroy_at <= ? RETURNING key_id", (_seconds(now),)
-            ).fetchall()
-            if gone:
-                self._wipe_journal()
-        return [key_id for (key_id,) in gone]
-
-    @contextlib.contextmanager
-    def _held(self) -> Iterator[None]:
-        """Use the file alone, and speak of its faults in words of our own."""
-        with self._lock:
-            try:
-                yield
-            except sqlite3.Error as fault:
-                raise KeysAway(self._file, fault) from fault
-
-    def _wipe_journal(self) -> None:
-        """Overwrite the journal while no other process can be writing it: the file's lock is held, nothing changed."""
-        self._database.execute("BEGIN IMMEDIATE")
-        try:
-            with contextlib.suppress(FileNotFoundError), Path(f"{self._file}-journal").open("r+b") as journal:
-                size = journal.seek(0, os.SEEK_END)
-                journal.seek(0)
-                journal.write(bytes(size))
-                journal.flush()
-                os.fsync(journal.fileno())
-        finally:
-            self._database.execute("ROLLBACK")
-
-    def _period(self, purpose: str, begins_at: datetime) -> PeriodKey | None:
-        row = self._database.execute(
-            "SELECT key_id, begins_at, ends_at, destroy_at, wrapped FROM period_keys"
-            " WHERE purpose = ? AND begins_at = ?",
-            (purpose, _seconds(begins_at)),
-        ).fetchone()
-        return None if row is None else self._unwrapped(row)
+        """Destroy the keys whose retention has ended and return their names. Raises KeysAway."""
+        return list(self._records.destroy(_seconds(now)))
 
     def _wrap(self, key_id: str, key: bytes) -> bytes:
         nonce = secrets.token_bytes(NONCE_BYTES)
         return nonce + self._master.encrypt(nonce, key, key_id.encode())
 
-    def _unwrapped(self, row: tuple[str, int, int, int, bytes]) -> PeriodKey:
-        key_id, begins_at, ends_at, destroy_at, wrapped = row
+    def _unwrapped(self, record: KeyRecord) -> PeriodKey:
+        nonce, wrapped = record.wrapped[:NONCE_BYTES], record.wrapped[NONCE_BYTES:]
         try:
-            key = self._master.decrypt(wrapped[:NONCE_BYTES], wrapped[NONCE_BYTES:], key_id.encode())
+            key = self._master.decrypt(nonce, wrapped, record.key_id.encode())
         except InvalidTag:
-            raise WrongMasterKey(self._file) from None
+            raise WrongMasterKey(self._records.name) from None
         return PeriodKey(
-            key_id=key_id,
-            begins_at=datetime.fromtimestamp(begins_at, UTC),
-            ends_at=datetime.fromtimestamp(ends_at, UTC),
-            destroy_at=datetime.fromtimestamp(destroy_at, UTC),
+            key_id=record.key_id,
+            begins_at=datetime.fromtimestamp(record.begins_at, UTC),
+            ends_at=datetime.fromtimestamp(record.ends_at, UTC),
+            destroy_at=datetime.fromtimestamp(record.destroy_at, UTC),
             key=key,
         )
+
+
+def open_keys(settings: Settings, directory: DataDirectory) -> KeyStore:
+    """Open the key store where the settings say: on their server, or in the data directory.
+
+    Raises KeyStoreRefused and KeysAway.
+    """
+    master = settings.master_key_bytes()
+    if settings.keys_url is None:
+        return keys_in(directory.keys, master)
+    if master is None:
+        raise MasterKeyMissing
+    from lienthong.adapters.keys_postgres import PostgresKeyRecords  # noqa: PLC0415 -- embedded nobody needs SQLAlchemy
+
+    return _opened(PostgresKeyRecords(settings.keys_url.get_secret_value()), master)
+
+
+def keys_in(directory: Path, master: bytes | None = None, purposes: Iterable[Purpose] = PURPOSES) -> KeyStore:
+    """Open or create `keys.sqlite` in the directory, wrapped by `master` or the directory's `master.key`.
+
+    Raises MasterKeyExposed, WrongMasterKey and KeysAway.
+    """
+    known = _master_key(directory / "master.key") if master is None else master
+    return _opened(SqliteKeyRecords(directory), known, purposes)
+
+
+def _opened(records: KeyRecords, master: bytes, purposes: Iterable[Purpose] = PURPOSES) -> KeyStore:
+    try:
+        return KeyStore(records, master, purposes)
+    except BaseException:
+        records.close()
+        raise
 
 
 def _bounds(period: Period, at: datetime) -> tuple[datetime, datetime]:

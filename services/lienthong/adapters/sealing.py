@@ -1,12 +1,16 @@
 """Seals personal data with the key of its period, opens it while that key lives, and names cards by pseudonyms."""
 
+import asyncio
 import base64
 import hashlib
 import hmac
 import os
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
+from typing import Final, NoReturn
 
+import structlog
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
@@ -15,6 +19,13 @@ from lienthong.runtime.clock import Clock
 
 # 120 bits: two of 100 million cards share a pseudonym with a probability below one in 10^20.
 PSEUDONYM_BYTES = 15
+#: A key is fetched or made so long before its period begins: the store of the keys may be away for a day.
+PREPARE_AHEAD: Final = timedelta(days=1)
+PREPARE_INTERVAL_S: Final = 60.0
+#: Keys of a purpose in memory: of this period, of the next, and of the one in which the last second began.
+_HELD_MAX = 3
+
+_log = structlog.stdlib.get_logger("lienthong.keys")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,16 +52,18 @@ class SealBroken(Exception):
 
 
 class Sealer:
-    """Seals and opens with keys held in memory: microseconds each, and a file read when a period begins.
+    """Seals and opens with keys held in memory: microseconds each, where they were prepared.
 
-    A key leaves the memory when its retention has ended, whichever process destroys it in the file: when it is asked
-    for, when another key is first used, or when expired keys are destroyed here.
+    What was not prepared is read from the store of the keys, or made there, by whoever needs it first. A key leaves
+    the memory when its retention has ended, whichever process destroys it: when it is asked for, when another key is
+    first used, or when expired keys are destroyed here.
     """
 
     def __init__(self, keys: KeyStore, clock: Clock) -> None:
         self._keys = keys
         self._clock = clock
-        self._by_purpose: dict[str, tuple[PeriodKey, AESGCM]] = {}
+        # The newest period first.
+        self._by_purpose: dict[str, tuple[tuple[PeriodKey, AESGCM], ...]] = {}
         self._by_id: dict[str, tuple[PeriodKey, AESGCM]] = {}
 
     def seal(self, purpose: str, plaintext: bytes, at: datetime | None = None) -> Sealed:
@@ -83,6 +96,16 @@ class Sealer:
         digest = hmac.digest(key.key, number.encode(), hashlib.sha256)
         return base64.b32encode(digest[:PSEUDONYM_BYTES]).decode().lower()
 
+    def prepare(self, purposes: Iterable[str]) -> None:
+        """Hold the keys of now and of `PREPARE_AHEAD` from now, so that sealing will not have to wait for them.
+
+        Raises KeysAway, and KeyError for an unknown purpose.
+        """
+        now = self._clock.now()
+        for purpose in purposes:
+            for at in (now, now + PREPARE_AHEAD):
+                self._current(purpose, at)
+
     def destroy_expired(self) -> list[str]:
         """Destroy the keys whose retention has ended by now and return their names; call it every few minutes."""
         self._forget_expired()
@@ -91,18 +114,23 @@ class Sealer:
     def _forget_expired(self) -> None:
         """Let go of the keys in memory; another thread may be using others meanwhile, so no dict is walked in place."""
         now = self._clock.now()
-        for held_keys in (self._by_id, self._by_purpose):
-            for name, (key, _) in list(held_keys.items()):
-                if key.destroy_at <= now:
-                    held_keys.pop(name, None)
+        for key_id, (key, _) in list(self._by_id.items()):
+            if key.destroy_at <= now:
+                self._by_id.pop(key_id, None)
+        for purpose, held in list(self._by_purpose.items()):
+            self._by_purpose[purpose] = tuple(each for each in held if each[0].destroy_at > now)
 
     def _current(self, purpose: str, at: datetime) -> tuple[PeriodKey, AESGCM]:
-        held = self._by_purpose.get(purpose)
-        if held is None or not held[0].begins_at <= at < held[0].ends_at:
-            self._forget_expired()
-            key = self._keys.current(purpose, at)
-            held = self._by_purpose[purpose] = (key, AESGCM(key.key))
-        return held
+        for held in self._by_purpose.get(purpose, ()):
+            if held[0].begins_at <= at < held[0].ends_at:
+                return held
+        self._forget_expired()
+        key = self._keys.current(purpose, at)
+        found = (key, AESGCM(key.key))
+        others = [each for each in self._by_purpose.get(purpose, ()) if each[0].begins_at != key.begins_at]
+        newest_first = sorted([found, *others], key=lambda each: each[0].begins_at, reverse=True)
+        self._by_purpose[purpose] = tuple(newest_first[:_HELD_MAX])
+        return found
 
     def _held(self, key_id: str) -> tuple[PeriodKey, AESGCM] | None:
         held = self._by_id.get(key_id)
@@ -116,3 +144,13 @@ class Sealer:
             self._by_id.pop(key_id, None)
             return None
         return held
+
+
+async def keep_prepared(sealer: Sealer, purposes: Sequence[str]) -> NoReturn:
+    """Prepare the keys of these purposes in a thread until cancelled; a store that is away is asked again."""
+    while True:
+        try:
+            await asyncio.to_thread(sealer.prepare, purposes)
+        except OSError as fault:
+            _log.warning("keys_not_prepared", fault=type(fault).__name__)
+        await asyncio.sleep(PREPARE_INTERVAL_S)

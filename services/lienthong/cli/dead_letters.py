@@ -8,7 +8,8 @@ import typer
 
 from lienthong.adapters import dead_letters
 from lienthong.adapters.dead_letters import DeadLetter, NotKept, WithoutKey
-from lienthong.adapters.keys import KeyStore, KeyStoreRefused
+from lienthong.adapters.key_records import KeysAway, KeyStoreRefused
+from lienthong.adapters.keys import open_keys
 from lienthong.adapters.sealing import KeyDestroyed, SealBroken, Sealer
 from lienthong.cli.console import fail, out, plain, print_json, say, table_of, warn
 from lienthong.cli.options import AsJson, DataDir, settings_of
@@ -138,8 +139,8 @@ async def _found(service: Service, letter_id: str) -> DeadLetter:
 @asynccontextmanager
 async def _sealer(service: Service, settings: Settings) -> AsyncIterator[Sealer]:
     try:
-        keys = KeyStore(service.directory.keys, settings.master_key_bytes())
-    except KeyStoreRefused as fault:
+        keys = open_keys(settings, service.directory)
+    except (KeyStoreRefused, KeysAway) as fault:
         fail(str(fault))
     try:
         yield Sealer(keys, SystemClock())

@@ -11,9 +11,10 @@ import typer
 import uvloop
 from redis.exceptions import RedisError
 
+from lienthong.adapters.database_faults import DatabaseAway, DatabaseRefused
 from lienthong.adapters.kafka_admin import TlsFileRefused, TopicsUnusable
-from lienthong.adapters.keys import KeyStoreRefused
-from lienthong.adapters.projection import ProjectionRefused
+from lienthong.adapters.key_records import KeysAway, KeyStoreRefused
+from lienthong.adapters.projection_servers import ProjectionRefused
 from lienthong.adapters.serving import AddressTaken
 from lienthong.cli.console import fail, warn
 from lienthong.cli.options import DataDir, settings_of
@@ -24,7 +25,15 @@ from lienthong.runtime.settings import Settings
 from lienthong.runtime.supervisor import embedded_servers, servers_elsewhere
 
 #: What no second start can mend; `lienthong up` ends when a process ends with it.
-_REFUSED = (KeyStoreRefused, ProjectionRefused, AddressTaken, DataDirectoryRefused, TopicsUnusable, TlsFileRefused)
+_REFUSED = (
+    KeyStoreRefused,
+    DatabaseRefused,
+    ProjectionRefused,
+    AddressTaken,
+    DataDirectoryRefused,
+    TopicsUnusable,
+    TlsFileRefused,
+)
 #: The servers may be there in a moment; `lienthong up` starts a process again that ends with this.
 _AGAIN = 1
 
@@ -71,6 +80,10 @@ def _run(name: str, settings: Settings) -> None:
         uvloop.run(_on_sound_topics(process, settings))
     except _REFUSED as fault:
         fail(str(fault))
+    except (DatabaseAway, KeysAway) as fault:
+        # What a database says of itself tells a server that is away from a password that is wrong.
+        warn(f"The {name} process ends: {fault}.")
+        sys.exit(_AGAIN)
     except (RedisError, OSError, sqlite3.Error) as fault:
         warn(f"The {name} process ends: a server or a file is away ({type(fault).__name__}).")
         sys.exit(_AGAIN)

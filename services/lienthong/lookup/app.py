@@ -11,14 +11,14 @@ from lienthong.adapters.card_reader import CardReader
 from lienthong.adapters.dead_letters import DeadLetters
 from lienthong.adapters.followers import Follower, Reader
 from lienthong.adapters.ground import Ground, grounded
-from lienthong.adapters.keys import KeyStore
+from lienthong.adapters.keys import PSEUDONYM, open_keys
 from lienthong.adapters.outbox import OutboxCell, load_outbox_functions
 from lienthong.adapters.outbox_layout import EVENT_STREAMS, all_cells, event_cell, http_cell
 from lienthong.adapters.outbox_leases import Leases
 from lienthong.adapters.projection_reads import ProjectionReads
 from lienthong.adapters.register_feed import followed
 from lienthong.adapters.sealed_images import SealedImageOpener
-from lienthong.adapters.sealing import Sealer
+from lienthong.adapters.sealing import Sealer, keep_prepared
 from lienthong.adapters.serving import serve
 from lienthong.adapters.spool import Spool, spool_directory
 from lienthong.lookup.answering import HttpDesk
@@ -32,7 +32,7 @@ from lienthong.lookup.spooling import into_outbox, keep_moving
 from lienthong.runtime.clock import Clock, SystemClock
 from lienthong.runtime.settings import Settings
 from lienthong.runtime.tasks import end
-from lienthong_schemas.streams import CARDS
+from lienthong_schemas.streams import CARDS, DEAD_LETTERS, DECISIONS
 
 NAME = "lookup"
 
@@ -43,9 +43,11 @@ async def running(settings: Settings, clock: Clock) -> AsyncIterator[LookupParts
     async with AsyncExitStack() as stack:
         ground = await stack.enter_async_context(grounded(settings, clock))
         log, store = ground.log, ground.store
-        keys = KeyStore(ground.directory.keys, settings.master_key_bytes())
+        keys = open_keys(settings, ground.directory)
         stack.callback(keys.close)
         sealer = Sealer(keys, clock)
+        preparing = asyncio.create_task(keep_prepared(sealer, [DECISIONS.name, DEAD_LETTERS.name, PSEUDONYM.name]))
+        stack.push_async_callback(end, preparing)
         await load_outbox_functions(store)
         images = await stack.enter_async_context(_image_reader(settings))
         reads = ProjectionReads(store, clock, log.partitions(CARDS.name))
@@ -69,7 +71,7 @@ async def running(settings: Settings, clock: Clock) -> AsyncIterator[LookupParts
             desk=HttpDesk(desk, recorder, OutboxCell(store, name, stored=relays.stored(name)), spool, clock),
             register=lambda: feed.register,
             images=images,
-            work=[relaying, moving, reading, feed.following],
+            work=[relaying, moving, reading, preparing, feed.following],
             readiness=Readiness(
                 store.ping,
                 lambda: feed.complete,

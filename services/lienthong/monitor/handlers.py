@@ -1,62 +1,99 @@
-"""Counts each answered look-up once, from the stream of decisions."""
+"""Reads the stream of decisions for whatever keeps them: each decision once, from where its keeper stands."""
 
 import asyncio
-from datetime import datetime
+from collections.abc import Mapping, Sequence
+from functools import partial
+from typing import NamedTuple, Protocol
 
 import structlog
 from sqlalchemy.exc import SQLAlchemyError
 
 from lienthong.adapters.dead_letters import SetAside
-from lienthong.adapters.event_log import Trimmed
-from lienthong.adapters.followers import Batch, Fault, Follower, Handler, OnFault, Start
-from lienthong.adapters.history import CountedLookup, CountedUnit, History, OutboxPlace
+from lienthong.adapters.event_log import Entry, Trimmed
+from lienthong.adapters.followers import Batch, Fault, Follower, Reader
+from lienthong.adapters.history_positions import PositionBehind, Stretch
 from lienthong.adapters.wire import Event, Refusal, decode
-from lienthong.runtime.clock import VIETNAM
-from lienthong_schemas.decisions import EligibilityDecided, PrintedUnit
 from lienthong_schemas.streams import DECISIONS
 
 _log = structlog.stdlib.get_logger("lienthong.monitor")
 
 
-def counting(history: History, set_aside: SetAside) -> Handler:
-    """Return the handler of decisions: what it counts and how far it has read change in one transaction."""
+class Read(NamedTuple):
+    """One decision that was read, and the entry it came in."""
 
-    async def count(batch: Batch) -> None:
-        """1. Set aside what cannot be read; 2. count the rest together with the position."""
-        lookups = []
-        for at, entry in enumerate(batch.entries):
-            event = decode(entry.value, DECISIONS)
+    entry: Entry
+    event: Event
+
+
+class Keeper(Protocol):
+    """Keeps decisions together with how far they were read, in one transaction; raises DatabaseAway."""
+
+    def positions(self) -> Mapping[int, int]:
+        """Return the next offset to read of each partition that has one."""
+        ...
+
+    def keep(self, stretch: Stretch, decisions: Sequence[Read]) -> int:
+        """Keep what is new and return how many were. Raises PositionBehind."""
+        ...
+
+
+class DecisionConsumer:
+    """One consumer of the decisions: counts them, or archives them."""
+
+    def __init__(self, keeper: Keeper, set_aside: SetAside) -> None:
+        self._keeper = keeper
+        self._set_aside = set_aside
+        self._followers: dict[int, Follower] = {}
+
+    def subscribe(self, reader: Reader, partitions: int) -> None:
+        """Follow every partition from where the keeper stands."""
+        for partition in range(partitions):
+            self._followers[partition] = reader.subscribe(
+                DECISIONS.name, partition, self.handle, partial(self.start, partition)
+            )
+
+    async def start(self, partition: int) -> int:
+        """Return the position to read a partition from."""
+        return (await asyncio.to_thread(self._keeper.positions)).get(partition, 0)
+
+    async def handle(self, batch: Batch) -> None:
+        """Keep a batch. One that was kept before changes nothing.
+
+        1. Set aside what cannot be read. 2. Keep the rest together with the position. 3. Where the keeper has gone
+        back, as a restored database has, go on from there.
+        """
+        # 1
+        decoded = await asyncio.to_thread(_decoded, batch.entries)
+        decisions = []
+        for at, (entry, event) in enumerate(zip(batch.entries, decoded, strict=True)):
             if isinstance(event, Refusal):
-                await set_aside(batch, at, event)
+                await self._set_aside(batch, at, event)
             else:
-                lookups.append(counted(event))
-        await asyncio.to_thread(history.count, batch.stream, batch.partition, batch.next, lookups)
+                decisions.append(Read(entry, event))
+        # 2
+        try:
+            await asyncio.to_thread(self._keeper.keep, _stretch(batch, batch.position, batch.next), decisions)
+        except PositionBehind as behind:
+            # 3
+            _went_back(batch.partition, behind.stored)
+            if batch.partition not in self._followers:
+                raise
+            self._followers[batch.partition].seek(behind.stored)
 
-    return count
+    async def pass_over(self, follower: Follower, fault: Fault) -> None:
+        """Go on after decisions that were let go before they were kept.
 
-
-def start_of(history: History, partition: int) -> Start:
-    """Return what tells where to go on counting a partition."""
-
-    async def start() -> int:
-        return await asyncio.to_thread(history.position, DECISIONS.name, partition)
-
-    return start
-
-
-def passing_over(history: History) -> OnFault:
-    """Return what goes on counting after decisions that were let go before they were counted.
-
-    That is how a history that was lost begins again: with what is still kept. A partition that was made anew stays
-    stopped.
-    """
-
-    async def pass_over(follower: Follower, fault: Fault) -> None:
+        That is how a history that was lost begins again: with what is still kept. A partition that was made anew stays
+        stopped.
+        """
         if not isinstance(fault, Trimmed):
             return
+        stretch = _stretch(follower, fault.position, fault.first)
         try:
-            await asyncio.to_thread(history.count, follower.stream, follower.partition, fault.first, [])
-        except SQLAlchemyError:
+            await asyncio.to_thread(self._keeper.keep, stretch, [])
+        except PositionBehind as behind:
+            follower.seek(behind.stored)
+        except (SQLAlchemyError, OSError):
             # The fault is told of again at the next look, for its partition still stands before what was let go.
             follower.seek(fault.position)
         else:
@@ -64,32 +101,24 @@ def passing_over(history: History) -> OnFault:
             _log.error("decisions_let_go", stream=follower.stream, partition=follower.partition, entries=lost)
             follower.seek(fault.first)
 
-    return pass_over
+    async def watch(self) -> None:
+        """Go back to where the keeper stands wherever it has gone back while no decision came. Raises DatabaseAway."""
+        known = {partition: follower.progress.position for partition, follower in self._followers.items()}
+        stored = await asyncio.to_thread(self._keeper.positions)
+        for partition, position in known.items():
+            stands = stored.get(partition, 0)
+            if position is not None and stands < position == self._followers[partition].progress.position:
+                _went_back(partition, stands)
+                self._followers[partition].seek(stands)
 
 
-def counted(event: Event) -> CountedLookup:
-    """Return what is counted of a decision: when (in Vietnam), where, how, with what outcome, and the printed unit."""
-    decided = event.message
-    assert isinstance(decided, EligibilityDecided), "the stream carries decisions alone"  # noqa: S101 -- an invariant
-    envelope = event.envelope
-    moment = datetime.fromisoformat(envelope.time).astimezone(VIETNAM)
-    place = None
-    if envelope.outboxcell is not None and envelope.outboxepoch is not None and envelope.outboxseq is not None:
-        place = OutboxPlace(cell=envelope.outboxcell, epoch=envelope.outboxepoch, sequence=envelope.outboxseq)
-    return CountedLookup(
-        minute=f"{moment:%Y-%m-%dT%H:%M}",
-        day=f"{moment:%Y-%m-%d}",
-        facility_code=decided.facility_code,
-        channel=decided.channel,
-        outcome=decided.outcome,
-        units=_units(decided.printed_references.address),
-        place=place,
-    )
+def _decoded(entries: Sequence[Entry]) -> list[Event | Refusal]:
+    return [decode(entry.value, DECISIONS) for entry in entries]
 
 
-def _units(printed: PrintedUnit | None) -> tuple[CountedUnit, ...]:
-    if printed is None:
-        return ()
-    # The version's id is LEVEL/CODE/VALID_FROM; without one the day is unknown, as it is in such an id.
-    valid_from = "-" if printed.version is None else printed.version.rpartition("/")[2]
-    return (CountedUnit(level=printed.level, code=printed.code, valid_from=valid_from),)
+def _stretch(of: Batch | Follower, position: int, following: int) -> Stretch:
+    return Stretch(stream=of.stream, partition=of.partition, position=position, next=following)
+
+
+def _went_back(partition: int, stored: int) -> None:
+    _log.warning("history_went_back", stream=DECISIONS.name, partition=partition, position=stored)

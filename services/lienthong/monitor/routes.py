@@ -7,7 +7,9 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, ConfigDict, Field
+from sqlalchemy.exc import SQLAlchemyError
 
+from lienthong.adapters.database_faults import DatabaseAway
 from lienthong.adapters.followers import PROGRESS_WITHIN, Progress
 from lienthong.adapters.history import History, VolumeFilter
 from lienthong.adapters.problems import Problem
@@ -15,6 +17,11 @@ from lienthong.adapters.queries import IsoDay
 from lienthong.domain.register import Register
 from lienthong.monitor.volumes import By, OnePlace, PlaceLevel, VolumeQuestion, volumes
 from lienthong.runtime.clock import Clock, vietnam_today
+
+#: A history that takes longer to answer a ping is away; a probe does not wait for longer either.
+PING_DEADLINE_S = 1.0
+#: When to ask again for volumes while the history is away, in seconds.
+RETRY_AFTER_S = 5
 
 Code = Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{1,16}$")]
 Word = Annotated[str, Field(pattern=r"^[a-z_]{1,32}$")]
@@ -53,9 +60,22 @@ def volume_routes(history: History, register: Callable[[], Register], clock: Clo
             on=query.on or vietnam_today(clock.now()),
             place=_place(query),
         )
-        return await asyncio.to_thread(volumes, history, register(), question)
+        try:
+            return await asyncio.to_thread(volumes, history, register(), question)
+        except DatabaseAway as fault:
+            raise _history_away() from fault
 
     return router
+
+
+def _history_away() -> Problem:
+    return Problem(
+        status=503,
+        code="history_away",
+        vi="Cơ sở dữ liệu thống kê tạm thời không truy cập được; lượt tra cứu vẫn được ghi và sẽ được đếm sau.",
+        en="The history does not answer at this moment; look-ups are recorded meanwhile and counted later.",
+        headers={"Retry-After": str(RETRY_AFTER_S)},
+    )
 
 
 def _place(query: VolumeQuery) -> OnePlace | None:
@@ -74,22 +94,40 @@ def _place(query: VolumeQuery) -> OnePlace | None:
     return place
 
 
-def health_routes(progress: Callable[[], list[Progress]], clock: Clock) -> APIRouter:
-    """Return the routes by which an operator sees that the process lives and that it counts."""
+def health_routes(progress: Callable[[], list[Progress]], ping_history: Callable[[], None], clock: Clock) -> APIRouter:
+    """Return the routes by which an operator sees that the process lives and that it counts and archives."""
     router = APIRouter(tags=["health"])
 
     @router.get("/healthz", summary="The process answers")
     async def healthz() -> dict[str, str]:
         return {"status": "ok"}
 
-    @router.get("/readyz", summary="Every partition of the decisions is at its end or moving")
+    @router.get("/readyz", summary="The history answers; every partition of the decisions is at its end or moving")
     async def readyz() -> JSONResponse:
+        fault = await _fault_of(ping_history)
         stalled = [
-            {"stream": each.stream, "partition": each.partition, "position": each.position, "lag": each.lag}
+            {
+                "stream": each.stream,
+                "partition": each.partition,
+                "position": each.position,
+                "lag": each.lag,
+                "failing": each.failing,
+            }
             for each in progress()
             if not each.progressing(clock.now(), PROGRESS_WITHIN)
         ]
-        body = {"status": "not ready" if stalled else "ready", "stalled": stalled}
-        return JSONResponse(body, status_code=503 if stalled else 200)
+        ready = fault is None and not stalled
+        body = {"status": "ready" if ready else "not ready", "history": fault or "answers", "stalled": stalled}
+        return JSONResponse(body, status_code=200 if ready else 503)
 
     return router
+
+
+async def _fault_of(ping: Callable[[], None]) -> str | None:
+    """Return how the history fails to answer, None where it answers."""
+    try:
+        async with asyncio.timeout(PING_DEADLINE_S):
+            await asyncio.to_thread(ping)
+    except (OSError, SQLAlchemyError) as fault:
+        return f"does not answer ({type(fault).__name__})"
+    return None

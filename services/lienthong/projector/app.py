@@ -11,14 +11,15 @@ import structlog
 
 from lienthong.adapters.dead_letters import DeadLetters
 from lienthong.adapters.ground import grounded
-from lienthong.adapters.keys import KeyStore
-from lienthong.adapters.sealing import Sealer
+from lienthong.adapters.keys import open_keys
+from lienthong.adapters.sealing import Sealer, keep_prepared
 from lienthong.projector.keeper import Keeper
 from lienthong.projector.writing import Parts
 from lienthong.runtime.children import say_ready
 from lienthong.runtime.clock import Clock, SystemClock
 from lienthong.runtime.settings import Settings
 from lienthong.runtime.tasks import end
+from lienthong_schemas.streams import DEAD_LETTERS
 
 NAME: Final = "projector"
 _log = structlog.stdlib.get_logger("lienthong.projector")
@@ -42,9 +43,12 @@ async def running(settings: Settings, clock: Clock) -> AsyncIterator[Projector]:
     """Run the projector until the block ends."""
     async with AsyncExitStack() as stack:
         ground = await stack.enter_async_context(grounded(settings, clock))
-        keys = KeyStore(ground.directory.keys, settings.master_key_bytes())
+        keys = open_keys(settings, ground.directory)
         stack.callback(keys.close)
-        keeper = Keeper(ground, DeadLetters(ground.log, Sealer(keys, clock), clock, NAME).set_aside)
+        sealer = Sealer(keys, clock)
+        preparing = asyncio.create_task(keep_prepared(sealer, [DEAD_LETTERS.name]), name="prepare-keys")
+        stack.push_async_callback(end, preparing)
+        keeper = Keeper(ground, DeadLetters(ground.log, sealer, clock, NAME).set_aside)
         stack.push_async_callback(keeper.close)
         await keeper.open()
         keeping = asyncio.create_task(keeper.keep(), name="keep-generations")

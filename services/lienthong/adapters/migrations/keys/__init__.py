@@ -1,0 +1,1 @@
+"""The changes of the key store's schema on a server."""

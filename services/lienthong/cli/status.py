@@ -1,15 +1,17 @@
 """`lienthong status`: what runs on a data directory, how far it has read, and what stands in the register."""
 
 import asyncio
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
+from contextlib import closing
 from datetime import UTC, datetime
 from typing import Any
 
 import typer
 from rich.table import Table
 
+from lienthong.adapters.database_faults import DatabaseAway
 from lienthong.adapters.dead_letters import letters
-from lienthong.adapters.history import History
+from lienthong.adapters.history import open_history
 from lienthong.adapters.outbox import OutboxCell
 from lienthong.adapters.outbox_backlog import backlog
 from lienthong.adapters.outbox_layout import all_cells, event_cell
@@ -64,7 +66,7 @@ async def _read(settings: Settings) -> dict[str, Any]:
             "register": _register(register),
             "cards": await _cards(service) if projection_answers else None,
             "register_mirror": await _mirror(service, register) if projection_answers else None,
-            "decisions": await _decisions(service),
+            "decisions": await _decisions(service, settings),
             "dead_letters": len(await letters(service.log)),
             "outbox": await _outbox(service) if projection_answers else None,
             "spool": _spool(service.directory),
@@ -164,27 +166,28 @@ def _spool(directory: DataDirectory) -> dict[str, int]:
     return {"bytes": waiting, "lost": lost}
 
 
-async def _decisions(service: Service) -> dict[str, int] | None:
-    """Return how far the monitor has counted, None where it never ran."""
+async def _decisions(service: Service, settings: Settings) -> dict[str, int] | None:
+    """Return how far the monitor has counted, None where it never ran or its history is away."""
     bounds = await service.log.bounds(DECISIONS.name)
-    counted = await asyncio.to_thread(_counted, service.directory, bounds)
+    counted = await asyncio.to_thread(_counted, settings, service.directory)
     if counted is None:
         return None
+    positions = {partition: counted.get(partition, 0) for partition in bounds}
     return {
-        "counted": sum(counted.values()),
-        "lag": sum(max(0, each.end - max(each.first, counted[partition])) for partition, each in bounds.items()),
+        "counted": sum(positions.values()),
+        "lag": sum(max(0, each.end - max(each.first, positions[partition])) for partition, each in bounds.items()),
     }
 
 
-def _counted(directory: DataDirectory, partitions: Iterable[int]) -> dict[int, int] | None:
-    file = directory.history / "history.sqlite"
-    if not file.exists():
+def _counted(settings: Settings, directory: DataDirectory) -> dict[int, int] | None:
+    # Looking at a history must not begin one.
+    if settings.history_url is None and not (directory.history / "history.sqlite").exists():
         return None
-    history = History.open(file)
     try:
-        return {partition: history.position(DECISIONS.name, partition) for partition in partitions}
-    finally:
-        history.close()
+        with closing(open_history(settings, directory)) as history:
+            return history.positions(DECISIONS.name)
+    except DatabaseAway:
+        return None
 
 
 def _show(found: dict[str, Any]) -> None:
@@ -202,9 +205,9 @@ def _show(found: dict[str, Any]) -> None:
         complete = "[green]complete · đủ[/]" if cards["complete"] else "[yellow]not complete · chưa đủ[/]"
         table.add_row("cards · thẻ", f"{cards['cards']:,}, {cards['lag']:,} behind · chậm, {complete}")
         table.add_row("data as of · dữ liệu đến", _local(cards["caught_up_at"]))
-    counted = 0 if decisions is None else decisions["counted"]
+    counted = None if decisions is None else decisions["counted"]
     ends = found["log_ends"]
-    table.add_row("decisions · lượt trả lời", f"{ends[DECISIONS.name]:,}, {counted:,} counted · đã đếm")
+    table.add_row("decisions · lượt trả lời", f"{ends[DECISIONS.name]:,}, {_number(counted)} counted · đã đếm")
     if found["lookups"] is not None:
         table.add_row("look-ups by event · tra cứu qua sự kiện", f"{found['lookups']['waiting']:,} waiting · đang chờ")
     _show_outbox(table, found)

@@ -1,0 +1,135 @@
+"""What must hold of a run once its faults have ended: it settles, and nothing is lost, double or wrong."""
+
+import asyncio
+from typing import Any
+
+import orjson
+
+from lienthong.adapters.generations import FIRST
+from lienthong.adapters.projection import Projection
+from lienthong.adapters.projection_layout import CellState
+from lienthong.domain.answer import Outcome
+from lienthong_schemas.streams import CARDS, DECISIONS, LOOKUPS
+from tests.simulation.ground import BUCKETS
+from tests.simulation.keyspace_streams import Stream
+from tests.simulation.work import CardHistory, question
+from tests.simulation.world import World
+from tests.support.audit import lost, read_stream
+from tests.support.audit_lookups import audit_lookups
+from tests.support.audit_projection import audit_cards, audit_register
+
+#: How long a run may take to settle after its faults have ended, in seconds.
+_SETTLES_WITHIN_S = 60
+#: A process that was killed is started again and has its partitions within this time, in seconds.
+_CALM_FOR_S = 6.0
+_LOOK_EVERY_S = 1.5
+
+
+def lost_records(before: dict[bytes, Any], after: dict[bytes, Any]) -> set[str]:
+    """Return the ids of the events that an outbox held before its store went back, and holds no more."""
+    ids = set()
+    for key, held in before.items():
+        if not isinstance(held, Stream) or not key.endswith(b"outbox"):
+            continue
+        now = after.get(key)
+        kept = {tuple(fields) for _, fields in now.entries} if isinstance(now, Stream) else set()
+        for _, fields in held.entries:
+            if tuple(fields) not in kept:
+                ids |= {
+                    orjson.loads(value)["id"]
+                    for name, value in zip(fields[::2], fields[1::2], strict=True)
+                    if name.startswith(b"v")
+                }
+    return ids
+
+
+class Judge:
+    """Looks at a world whose faults have ended."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+        self._projection = Projection(world.store.client(), world.shape.partitions[CARDS.name], FIRST, BUCKETS)
+
+    async def settled(self) -> bool:
+        """Return whether everything has come to rest within a minute."""
+        began = self._world.now
+        calm_since = began
+        waits: list[str] = []
+        while self._world.now - began < _SETTLES_WITHIN_S:
+            await asyncio.sleep(_LOOK_EVERY_S)
+            waits = await self._waiting()
+            if waits:
+                calm_since = self._world.now
+            elif self._world.now - calm_since >= _CALM_FOR_S:
+                return True
+        self._world.violated(f"did not settle: {'; '.join(waits)}")
+        return False
+
+    async def audit(self) -> None:
+        """Note every disagreement between what was acknowledged, what the log holds, and what was made of it."""
+        world = self._world
+        log, ledger = world.log, world.ledger
+        cards = await read_stream(log, CARDS.name)
+        lookups = await read_stream(log, LOOKUPS.name)
+        found = [*lost(ledger, CARDS.name, cards), *lost(ledger, LOOKUPS.name, lookups)]
+        found += await audit_cards(cards, self._projection)
+        found += await audit_register(log, world.store.client(), ledger)
+        # What was answered over HTTP and lost with its store before it was relayed is lost, as is said.
+        ledger.answered -= world.lost_records
+        found += await audit_lookups(log, ledger)
+        for each in found:
+            # A decision whose relay had only begun when its store went back is made again, under the same id.
+            if each.kind != "decision given twice" or each.where not in world.lost_records:
+                world.violated(f"{each.kind}: {each.where}")
+        for process in world.lookups:
+            await self._ask_all(process)
+
+    async def _ask_all(self, process: Any) -> None:
+        """Ask about every card, and about people who have none."""
+        world = self._world
+        for card in world.work.cards:
+            wanted = Outcome.ELIGIBLE if card.revisions[-1][1] else Outcome.NOT_IN_FORCE
+            await self._ask(process, {"kind": "insurance_number", "number": card.number}, card, wanted)
+            await self._ask(process, {"kind": "citizen_id", "number": card.citizen_ids[0]}, card, None)
+        for stranger in world.work.strangers:
+            await self._ask(process, {"kind": "insurance_number", "number": stranger}, None, Outcome.NOT_FOUND)
+
+    async def _ask(self, process: Any, shown: dict[str, Any], card: CardHistory | None, wanted: Outcome | None) -> None:
+        outcome = await self._world.ask(process, question(shown, "01004"), card)
+        if outcome in {None, Outcome.CANNOT_TELL} or (wanted is not None and outcome is not wanted):
+            self._world.violated(f"in calm {process.name} answers {outcome} about {shown['number']}, not {wanted}")
+
+    async def _waiting(self) -> list[str]:
+        """Return what has not come to rest."""
+        world, entries = self._world, self._world.partitions.entries
+        waits = [f"{each.name} does not run" for each in world.lookups if each.desk is None]
+        states = await self._projection.states()
+        for cell, state in enumerate(states):
+            waits += self._lag(cell, state, len(entries[CARDS.name, cell]))
+        for index, positions in enumerate(await self._projection.index_positions()):
+            behind = [cell for cell, position in enumerate(positions) if position != len(entries[CARDS.name, cell])]
+            waits += [f"index {index} is behind in {behind}"] if behind else []
+        outboxes = {
+            key: held
+            for shard in world.store.shards
+            for key, held in shard.keyspace.keys.items()
+            if key.endswith(b"outbox") and isinstance(held, Stream)
+        }
+        waits += [f"{key.decode()} holds {len(held.entries)}" for key, held in outboxes.items() if held.entries]
+        return waits + self._unanswered()
+
+    def _lag(self, cell: int, state: CellState, end: int) -> list[str]:
+        lags = [f"cell {cell} stands at {state.position} of {end}"] if state.position != end else []
+        return lags + ([f"cell {cell} is incomplete"] if not state.complete else [])
+
+    def _unanswered(self) -> list[str]:
+        """Return the look-ups by event whose decision the log does not hold yet."""
+        world = self._world
+        decided = {
+            orjson.loads(entry.value)["id"]
+            for (stream, _), entries in world.partitions.entries.items()
+            if stream == DECISIONS.name
+            for entry in entries
+        }
+        missing = set(world.ledger.lookups.values()) - decided
+        return [f"{len(missing)} look-ups are not answered"] if missing else []

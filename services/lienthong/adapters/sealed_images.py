@@ -1,5 +1,6 @@
 """Card images as events: sealed with the key of their hour, opened while that key lives, and never in the clear."""
 
+import asyncio
 import base64
 import binascii
 from typing import Literal, assert_never
@@ -53,7 +54,8 @@ class SealedImageOpener:
     async def open(self, presented: CardImagePresented) -> Presentation | Refusal:
         """Return what the image presents, or why nobody can open it. Raises `ReaderBusy`."""
         try:
-            image = self._sealer.open(presented.key_id, base64.b64decode(presented.sealed, validate=True))
+            # Megabytes, and a key that has to be asked for: neither may keep a desk waiting.
+            image = await asyncio.to_thread(self._opened, presented)
         except (SealBroken, binascii.Error):
             return _UNREADABLE_SEAL
         if isinstance(image, KeyDestroyed):
@@ -70,3 +72,6 @@ class SealedImageOpener:
                 return refused(reading)
             case _:
                 assert_never(reading)
+
+    def _opened(self, presented: CardImagePresented) -> bytes | KeyDestroyed:
+        return self._sealer.open(presented.key_id, base64.b64decode(presented.sealed, validate=True))

@@ -10,6 +10,24 @@ from hypothesis import settings
 
 from lienthong.runtime import logging
 from tests.support.databases import database, open_database
+from tests.support.distributed.fixtures import (
+    elsewhere_kafka,
+    elsewhere_postgres,
+    elsewhere_store,
+    empty_kafka,
+    fresh_database,
+    kafka_cluster,
+    kafka_servers,
+    postgres_server,
+    secured_kafka,
+    session_kafka_cluster,
+    session_postgres_server,
+    session_store_cluster,
+    session_store_server,
+    store_cluster,
+    store_server,
+    store_url,
+)
 from tests.support.place import place
 from tests.support.servers import (
     log_client,
@@ -21,19 +39,39 @@ from tests.support.servers import (
     session_log_server,
     session_projection_server,
 )
+from tests.support.transports import kafka, transport, transport_place
 
 __all__ = [
     "database",
+    "elsewhere_kafka",
+    "elsewhere_postgres",
+    "elsewhere_store",
+    "empty_kafka",
+    "fresh_database",
+    "kafka",
+    "kafka_cluster",
+    "kafka_servers",
     "log_client",
     "log_server",
     "open_database",
     "own_server",
     "place",
+    "postgres_server",
     "projection_client",
     "projection_server",
+    "secured_kafka",
     "servers_root",
+    "session_kafka_cluster",
     "session_log_server",
+    "session_postgres_server",
     "session_projection_server",
+    "session_store_cluster",
+    "session_store_server",
+    "store_cluster",
+    "store_server",
+    "store_url",
+    "transport",
+    "transport_place",
 ]
 
 # Time per example says more about what else runs on the machine than about the code; pytest's timeout bounds a test.

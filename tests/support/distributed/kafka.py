@@ -61,6 +61,7 @@ class KafkaCluster:
             for number in range(1, brokers + 1)
         }
         self._servers: dict[int, LocalServer] = {}
+        self._struck = False
 
     @property
     def servers(self) -> str:
@@ -107,6 +108,7 @@ class KafkaCluster:
 
     def kill(self, broker: int) -> None:
         """End a broker with SIGKILL, as a machine does that loses its power, and return when it is gone."""
+        self._struck = True
         self._servers[broker].kill()
 
     async def restart(self, broker: int) -> None:
@@ -116,6 +118,7 @@ class KafkaCluster:
 
     def pause(self, broker: int) -> None:
         """Let a broker stand still with its connections open; it is replaced after three seconds."""
+        self._struck = True
         self._servers[broker].pause()
 
     def resume(self, broker: int) -> None:
@@ -142,19 +145,24 @@ class KafkaCluster:
         """Return when every partition is led and all its copies are equal: then any one broker may be killed."""
         await until_so(self._is_in_sync, READY_TIMEOUT_S)
 
+    async def heal(self) -> None:
+        """Bring back every broker that was killed or paused, and return when any one of them may be struck again."""
+        if self._struck:
+            for broker, server in self._servers.items():
+                self.resume(broker)
+                if not server.running:
+                    server.start()
+            await self.ready()
+            await self.in_sync()
+            self._struck = False
+
     async def empty(self) -> None:
-        """Bring back every broker and delete every topic, and return when none knows of any.
+        """Bring back every broker, delete every topic, and return when none knows of any.
 
         What consumer groups had committed goes with the topics.
         """
-        for broker, server in self._servers.items():
-            self.resume(broker)
-            if not server.running:
-                server.start()
-        await self.ready()
+        await self.heal()
         await delete_topics(self.servers)
-        for place in self._places.values():
-            await until_so(partial(_knows_no_topic, place), READY_TIMEOUT_S)
 
     async def _topics(self) -> list[dict[str, Any]]:
         async with administration(self._running_servers()) as admin:
@@ -190,16 +198,26 @@ class KafkaCluster:
 
 
 async def delete_topics(servers: str) -> None:
-    """Delete every topic of the brokers `HOST:PORT,HOST:PORT` that is not Kafka's own. Raises KafkaError."""
+    """Delete every topic of the brokers `HOST:PORT,HOST:PORT` that is not Kafka's own, and return when none has any.
+
+    Raises KafkaError if a broker refuses.
+    """
     async with administration(servers) as admin:
-        own = [name for name in await admin.list_topics() if not name.startswith(_INTERNAL)]
+        own = await _topics_of_ours(admin)
         if own:
             answer = await admin.delete_topics(own)
             for _, code in answer.topic_error_codes:
                 if code and for_code(code) is not UnknownTopicOrPartitionError:
                     raise for_code(code)
 
+    for server in servers.split(","):
+        await until_so(partial(_has_none, server), READY_TIMEOUT_S)
 
-async def _knows_no_topic(place: BrokerPlace) -> bool:
-    async with administration(f"{LOOPBACK}:{place.port}") as admin:
-        return all(name.startswith(_INTERNAL) for name in await admin.list_topics())
+
+async def _has_none(server: str) -> bool:
+    async with administration(server) as admin:
+        return not await _topics_of_ours(admin)
+
+
+async def _topics_of_ours(admin: AIOKafkaAdminClient) -> list[str]:
+    return [name for name in await admin.list_topics() if not name.startswith(_INTERNAL)]

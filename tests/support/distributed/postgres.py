@@ -95,6 +95,11 @@ class PostgresServer:
                 each.kill()
             self._process.kill()
 
+    async def heal(self) -> None:
+        """Bring back a server that was killed."""
+        if not self._process.running:
+            await self.restart()
+
     async def stop(self) -> None:
         """End the server and remove its data."""
         self.kill()
@@ -153,10 +158,8 @@ def _programs() -> Path:
     packaged = [found for found in _PACKAGED.glob("*/bin") if (found / "initdb").exists()]
     if packaged:
         return max(packaged, key=lambda found: int(found.parent.name))
-    for program in ("initdb", "postgres"):
-        if shutil.which(program) is None:
-            message = (
-                f"there is no {program} of PostgreSQL on this machine: run tests/support/system-packages.sh as root"
-            )
-            raise NotOnThisMachine(message)
-    return Path(str(shutil.which("initdb"))).parent
+    on_path = shutil.which("initdb")
+    if on_path is None:
+        what = "PostgreSQL server (initdb)"
+        raise NotOnThisMachine(what)
+    return Path(on_path).parent

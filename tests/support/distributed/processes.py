@@ -26,7 +26,7 @@ _prctl = getattr(ctypes.CDLL(None), "prctl", None)
 
 
 class NotOnThisMachine(Exception):
-    """What a server needs is not installed, and how to install it; the text is a sentence about it."""
+    """A server cannot run here for want of what the text names."""
 
 
 class ServerEnded(Exception):

@@ -89,6 +89,12 @@ class StoreServer:
         except TimeoutError:
             raise ServerEnded(self._process) from None
 
+    async def heal(self) -> None:
+        """Bring back a server that was killed or paused."""
+        self.resume()
+        if not self.running:
+            await self.start()
+
     async def stop(self) -> None:
         """End the server and remove its data."""
         self._process.kill()

@@ -21,6 +21,7 @@ BENCHMARKS = {
     "projection": "cards into the projection",
     "kafka": "cards from Kafka into the projection",
     "lookups": "look-ups over HTTP",
+    "latency": "look-ups by event, through Kafka",
     "reorganisation": "a national reorganisation",
 }
 

@@ -77,15 +77,20 @@ class Answering:
     log: EventLog
     relay: Relay
     follower: Follower
+    desk: EventDesk
     set_aside: list[int] = field(default_factory=list)
+
+    async def read(self) -> bool:
+        """Answer the next look-ups, and tell whether there were any."""
+        entries = await self.log.read(LOOKUPS.name, PARTITION, self.follower.progress.position or 0, BATCH)
+        assert isinstance(entries, tuple)
+        await self.follower.take(entries)
+        return bool(entries)
 
     async def answer(self) -> None:
         """Answer what the partition holds, and relay every answer to the log."""
         while True:
-            position = self.follower.progress.position or 0
-            entries = await self.log.read(LOOKUPS.name, PARTITION, position, BATCH)
-            assert isinstance(entries, tuple)
-            await self.follower.take(entries)
+            entries = await self.read()
             if await self.relay.waiting():
                 await self.relay.relay_once()
             elif not entries:
@@ -103,7 +108,7 @@ async def answering(log: EventLog, cell: OutboxCell, relay: Relay, keys: KeyStor
     intake = Intake(set_aside=aside, images=NoImages(), log=log, clock=clock)
     desk = EventDesk(Desk(NoCards(), Register.empty), Recorder(Sealer(keys, clock)), cell, intake)
     follower = Follower(LOOKUPS.name, PARTITION, desk.handle, clock)
-    running = Answering(log, relay, follower)
+    running = Answering(log, relay, follower, desk)
     desk.follow(follower)
     follower.seek(await desk.start())
     yield running

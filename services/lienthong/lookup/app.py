@@ -2,7 +2,7 @@
 
 import asyncio
 import secrets
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Collection
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import timedelta
 
@@ -23,7 +23,7 @@ from lienthong.adapters.serving import serve
 from lienthong.adapters.spool import Spool, spool_directory
 from lienthong.lookup.answering import HttpDesk
 from lienthong.lookup.desk import Desk
-from lienthong.lookup.handlers import EventDesk, Intake
+from lienthong.lookup.handlers import EventDesk, Intake, keep_looking
 from lienthong.lookup.http import LookupParts, application
 from lienthong.lookup.readiness import Readiness
 from lienthong.lookup.record import Recorder
@@ -59,19 +59,20 @@ async def running(settings: Settings, clock: Clock) -> AsyncIterator[LookupParts
         spool = Spool(spool_directory(ground.directory), owner)
         stack.push_async_callback(spool.close)
         intake = _intake(ground, sealer, images)
-        reader = _reader(ground, relays, lambda cell: EventDesk(desk, recorder, cell, intake))
+        reader, desks = _reader(ground, relays, lambda cell: EventDesk(desk, recorder, cell, intake))
         reading = reader.start()
         stack.push_async_callback(reader.stop)
         stack.push_async_callback(relays.stop)
         relaying = asyncio.create_task(relays.run(lambda: _followed(reader)))
         moving = asyncio.create_task(keep_moving(spool, into_outbox(store, relays.stored)))
-        stack.push_async_callback(end, relaying, moving)
+        looking = asyncio.create_task(keep_looking(desks))
+        stack.push_async_callback(end, relaying, moving, looking)
         name = http_cell(settings.instance)
         yield LookupParts(
             desk=HttpDesk(desk, recorder, OutboxCell(store, name, stored=relays.stored(name)), spool, clock),
             register=lambda: feed.register,
             images=images,
-            work=[relaying, moving, reading, preparing, feed.following],
+            work=[relaying, moving, looking, reading, preparing, feed.following],
             readiness=Readiness(
                 store.ping,
                 lambda: feed.complete,
@@ -94,8 +95,10 @@ def _followed(reader: Reader) -> list[str]:
     return [event_cell(progress.stream, progress.partition) for progress in reader.progress()]
 
 
-def _reader(ground: Ground, relays: Relays, desk_of: Callable[[OutboxCell], EventDesk]) -> Reader:
-    """Return a reader of every partition of look-ups, with a desk behind each."""
+def _reader(
+    ground: Ground, relays: Relays, desk_of: Callable[[OutboxCell], EventDesk]
+) -> tuple[Reader, Collection[EventDesk]]:
+    """Return a reader of every partition of look-ups, and the desks behind them."""
     desks: dict[Follower, EventDesk] = {}
     reader = ground.reader(NAME, lambda follower, fault: desks[follower].pass_over(fault))
     for stream in EVENT_STREAMS:
@@ -105,7 +108,7 @@ def _reader(ground: Ground, relays: Relays, desk_of: Callable[[OutboxCell], Even
             follower = reader.subscribe(stream, partition, events.handle, events.start)
             events.follow(follower)
             desks[follower] = events
-    return reader
+    return reader, desks.values()
 
 
 def _image_reader(settings: Settings) -> CardImageReader:

@@ -1,9 +1,10 @@
 """Answers look-ups that came as events: each once, in order, with its source's position in the same step."""
 
 import asyncio
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Protocol
+from typing import NoReturn, Protocol
 from uuid import UUID
 
 import orjson
@@ -30,6 +31,8 @@ from lienthong_schemas.streams import BY_NAME
 
 #: How often an answer that fails for no known reason is tried before its look-up is set aside.
 ATTEMPTS_MAX = 5
+#: How often a cell is compared with what was answered through it.
+LOOK_INTERVAL_S = 1.0
 
 _PASSING = (RedisError, OSError, TimeoutError)
 _UNANSWERABLE = Refusal(code=RefusalCode.UNANSWERABLE, message="could not be answered, for a fault on our side")
@@ -122,6 +125,22 @@ class EventDesk:
             end = await self._intake.log.end(self._follower.stream, self._follower.partition)
             self._before = AnsweredBefore(self._intake.log, end, recent)
 
+    async def look(self) -> None:
+        """Read again from where the cell stands, if that is before what was answered: its store went back.
+
+        The answers that it lost before they were relayed it lost together with the position; where no look-up comes,
+        nothing else notices. Raises redis.RedisError and OSError.
+        """
+        follower = self._follower
+        answered_to = None if follower is None else follower.progress.position
+        if follower is None or answered_to is None:
+            return
+        stored = await self._cell.source_position() or 0
+        if stored < answered_to:
+            _log.warning("outbox_went_back", stream=follower.stream, partition=follower.partition, at=stored)
+            await self._look_back(None)
+            follower.seek(stored)
+
     async def pass_over(self, fault: Fault) -> None:
         """Go on after look-ups that were let go before they were answered: nobody has them any more.
 
@@ -203,3 +222,14 @@ class EventDesk:
         if not isinstance(presented, CardImagePresented):
             return None
         return await self._intake.images.open(presented)
+
+
+async def keep_looking(desks: Collection[EventDesk]) -> NoReturn:
+    """Look at the cell of every desk once a second until cancelled; a store that is away is looked at the next time."""
+    while True:
+        await asyncio.sleep(LOOK_INTERVAL_S)
+        for desk in desks:
+            try:
+                await desk.look()
+            except _PASSING as fault:
+                _log.warning("outbox_not_looked_at", fault=type(fault).__name__)

@@ -97,6 +97,9 @@ def configure(level: str = "info", form: Literal["json", "console"] = "json", st
     root.setLevel(level.upper())
     # An access log is made of URLs, and a URL of another system's dialect may hold a number or a password.
     logging.getLogger("uvicorn.access").disabled = True
+    # At INFO these tell of every step of a consumer group and of a schema's migration, by the dozen at each start.
+    for chatty in ("aiokafka", "alembic"):
+        logging.getLogger(chatty).setLevel(max(logging.WARNING, root.level))
 
 
 class _LineHandler(logging.StreamHandler[TextIO]):

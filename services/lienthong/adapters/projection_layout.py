@@ -9,6 +9,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
+from lienthong.adapters.memo import Memo
+
 #: Cells of the citizen-ID index, whatever the number of cells of cards.
 INDEX_CELLS: Final = 16
 #: With 16 cells of cards a million cards come to 61 a bucket, and a bucket of that size stays one allocation.
@@ -24,6 +26,7 @@ _HALF = 32
 _LOW = (1 << _HALF) - 1
 # The constants of murmur2, its seed with the length of an insurance number.
 _M, _R, _SEED_OF_TEN = 0x5BD1_E995, 24, 0x9747_B28C ^ 10
+_FOUR_DIGITS = 10_000
 _WAS_LONG = 0x8000
 _KEY = struct.Struct(">H5s")
 _ENTRY = struct.Struct(">H5s5s")
@@ -87,20 +90,28 @@ def insurance_number(key: bytes) -> str:
 def cell_of(number: str, cells: int) -> int:
     """Return the cell of an insurance number: murmur2 of its ten characters, as the log partitions by it.
 
-    The same as `event_log.partition_of` at half its cost, written out for this one length: the check that a card
-    stands in its own partition is made for every card.
+    The same as `event_log.partition_of` at a quarter of its cost, for this one length and with what four digits
+    contribute remembered: the check that a card stands in its own partition is made for every card.
     """
-    key = number.encode()
-    words = int.from_bytes(key[:8], "little")
-    mixed = (words & _LOW) * _M & _LOW
-    mixed = (mixed ^ mixed >> _R) * _M & _LOW
-    result = (_SEED_OF_TEN * _M & _LOW) ^ mixed
-    mixed = (words >> _HALF) * _M & _LOW
-    mixed = (mixed ^ mixed >> _R) * _M & _LOW
-    result = (result * _M & _LOW) ^ mixed
-    result = (result ^ key[8] ^ key[9] << 8) * _M & _LOW
+    result = (_HEADS[number[:4]] ^ _MIDDLES[number[4:8]] ^ _TAILS[number[8:]]) * _M & _LOW
     result = (result ^ result >> 13) * _M & _LOW
     return ((result ^ result >> 15) & 0x7FFF_FFFF) % cells
+
+
+def _head(four: str) -> int:
+    return ((_SEED_OF_TEN * _M & _LOW) ^ _middle(four)) * _M & _LOW
+
+
+def _middle(four: str) -> int:
+    mixed = int.from_bytes(four.encode(), "little") * _M & _LOW
+    return (mixed ^ mixed >> _R) * _M & _LOW
+
+
+def _tail(two: str) -> int:
+    return int.from_bytes(two.encode(), "little")
+
+
+_HEADS, _MIDDLES, _TAILS = (Memo(make, _FOUR_DIGITS) for make in (_head, _middle, _tail))
 
 
 def bucket_of(key: bytes, buckets: int) -> int:

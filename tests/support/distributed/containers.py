@@ -30,17 +30,22 @@ def has_docker() -> bool:
     with warnings.catch_warnings():
         # Where nobody answers the package forgets a socket, which is no fault of a test.
         warnings.simplefilter("ignore", ResourceWarning)
-        try:
-            client = docker.from_env(timeout=_PROBE_TIMEOUT_S)
-        except DockerException:
-            gc.collect()
-            return False
-        try:
-            return bool(client.ping())
-        except (DockerException, OSError):
-            return False
-        finally:
-            client.close()
+        answers = _answers()
+        gc.collect()
+        return answers
+
+
+def _answers() -> bool:
+    try:
+        client = docker.from_env(timeout=_PROBE_TIMEOUT_S)
+    except DockerException:
+        return False
+    try:
+        return bool(client.ping())
+    except (DockerException, OSError):
+        return False
+    finally:
+        client.close()
 
 
 @contextmanager

@@ -5,8 +5,8 @@
 postgresql://USER:PASSWORD@HOST:PORT), else containers where Docker is, else processes of this machine. The tests empty
 servers of the environment too, so they have to be servers that nobody needs.
 
-`kafka_cluster`, `store_cluster` and `postgres_server` are always processes of this machine, because tests kill them.
-Whatever a test did to them, the next one that asks has them whole again.
+`kafka_cluster`, `store_cluster` and `postgres_server` are always processes of this machine, because tests kill them; a
+test that asks for one of them has its address as well. Whatever a test did to them, the next one has them whole again.
 """
 
 import asyncio
@@ -124,7 +124,7 @@ def kafka_cluster(session_kafka_cluster: KafkaCluster) -> KafkaCluster:
 @pytest.fixture
 def kafka_servers(elsewhere_kafka: str | None, request: pytest.FixtureRequest) -> str:
     """Where Kafka is, `HOST:PORT,HOST:PORT`; topics of other tests may be on it."""
-    if elsewhere_kafka is not None:
+    if elsewhere_kafka is not None and "kafka_cluster" not in request.fixturenames:
         return elsewhere_kafka
     cluster: KafkaCluster = request.getfixturevalue("kafka_cluster")
     return cluster.servers
@@ -155,7 +155,7 @@ def store_server(session_store_server: StoreServer) -> StoreServer:
 @pytest.fixture
 def store_url(elsewhere_store: str | None, request: pytest.FixtureRequest) -> str:
     """The address of an empty store, as the settings want it; without anything said a cluster's."""
-    if elsewhere_store is not None:
+    if elsewhere_store is not None and "store_cluster" not in request.fixturenames:
         empty_store(elsewhere_store)
         return elsewhere_store
     cluster: StoreCluster = request.getfixturevalue("store_cluster")
@@ -172,8 +172,8 @@ def postgres_server(session_postgres_server: PostgresServer) -> PostgresServer:
 @pytest.fixture
 def fresh_database(elsewhere_postgres: str | None, request: pytest.FixtureRequest) -> Iterator[str]:
     """The address of an empty database, `postgresql://USER:PASSWORD@HOST:PORT/DATABASE`."""
-    server = elsewhere_postgres or request.getfixturevalue("postgres_server").url
-    with new_database(server) as url:
+    server = None if "postgres_server" in request.fixturenames else elsewhere_postgres
+    with new_database(server or request.getfixturevalue("postgres_server").url) as url:
         yield url
 
 

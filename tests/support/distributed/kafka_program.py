@@ -19,6 +19,7 @@ _LOGGING = Path(__file__).with_name("kafka_log4j2.properties")
 #: Forty megabytes from wherever Maven is configured to fetch.
 _FETCH_TIMEOUT_S = 300.0
 _FORMAT_TIMEOUT_S = 60.0
+_PROTOCOLS = ("SSL", "SASL_PLAINTEXT", "SASL_SSL")
 #: Three brokers, the tests and the service share one machine: the smallest heap in which a broker does not struggle.
 _JVM = (
     "-Xms64m",
@@ -116,11 +117,13 @@ class Extras:
     """What a cluster has beyond plain brokers.
 
     `settings` are broker settings besides or instead of ours; `listeners` the ports of listeners named by their
-    security protocol (SSL, SASL_PLAINTEXT, SASL_SSL); `users` SCRAM credentials as Kafka's storage tool takes them.
+    security protocol (SSL, SASL_PLAINTEXT, SASL_SSL; any other name is without), of which clients are told the port
+    that `advertised` says instead, a proxy's; `users` SCRAM credentials as Kafka's storage tool takes them.
     """
 
     settings: Mapping[str, str] = field(default_factory=dict)
     listeners: Mapping[str, int] = field(default_factory=dict)
+    advertised: Mapping[str, int] = field(default_factory=dict)
     users: Sequence[str] = ()
 
 
@@ -128,14 +131,17 @@ def write_configuration(place: BrokerPlace, places: Sequence[BrokerPlace], extra
     """Write one broker's configuration, as one of `places`."""
     copies = min(3, len(places))
     listeners = {"PLAINTEXT": place.port, "CONTROLLER": place.controller_port, **extras.listeners}
-    protocols = {"PLAINTEXT": "PLAINTEXT", "CONTROLLER": "PLAINTEXT"} | {name: name for name in extras.listeners}
+    advertised = {**listeners, **extras.advertised}
+    del advertised["CONTROLLER"]
+    protocols = {name: name if name in _PROTOCOLS else "PLAINTEXT" for name in listeners}
     voters = ",".join(f"{each.number}@{LOOPBACK}:{each.controller_port}" for each in places)
     settings = {
         "process.roles": "broker,controller",
         "node.id": str(place.number),
         "controller.quorum.voters": voters,
         "controller.listener.names": "CONTROLLER",
-        "listeners": ",".join(f"{name}://{LOOPBACK}:{port}" for name, port in listeners.items()),
+        "listeners": _places(listeners),
+        "advertised.listeners": _places(advertised),
         "listener.security.protocol.map": ",".join(f"{name}:{protocol}" for name, protocol in protocols.items()),
         "inter.broker.listener.name": "PLAINTEXT",
         "log.dirs": str(place.directory / "logs"),
@@ -165,3 +171,7 @@ def write_configuration(place: BrokerPlace, places: Sequence[BrokerPlace], extra
     }
     lines = "".join(f"{name}={value}\n" for name, value in settings.items())
     place.configuration.write_text(lines, encoding="utf-8")
+
+
+def _places(listeners: Mapping[str, int]) -> str:
+    return ",".join(f"{name}://{LOOPBACK}:{port}" for name, port in listeners.items())

@@ -21,6 +21,7 @@ BENCHMARKS = {
     "projection": "cards into the projection",
     "kafka": "cards from Kafka into the projection",
     "lookups": "look-ups over HTTP",
+    "rebuild": "a rebuild from Kafka, and bytes a card",
     "latency": "look-ups by event, through Kafka",
     "reorganisation": "a national reorganisation",
 }

@@ -20,6 +20,8 @@ _PREFIX = "lienthong_1_"
 _NO_FUNCTION = "Function not found"
 # Functions that write nothing, which a client may send again after a fault.
 _READS = frozenset({"old"})
+# A position that no partition reaches.
+_NEVER = 2**53
 _BUCKETS_PER_READ = 64
 _STATE_FIELDS = ("position", "facts", "digest", "caught_up_at", "incomplete", "buckets")
 
@@ -83,6 +85,9 @@ class Projection:
         async with rights_explained():
             await check_server(self.redis)
             await load_functions(self.redis)
+            # Calls that change nothing show whether any may be made.
+            await self.caught_up({0: (_NEVER, 0)})
+            await self._call("old", self.keys.state(0), b"")
             await self.learn()
 
     async def learn(self) -> None:

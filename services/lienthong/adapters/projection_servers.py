@@ -20,6 +20,8 @@ RIGHTS: Final = (
 #: replaces the other, so that processes of both go on, and an older process takes nothing from a newer one.
 _LIBRARIES: Final = ("functions.lua", "outbox.lua")
 
+# What servers say where a user may call a Function and not what it does.
+_LACKED_BY_A_FUNCTION = ("ACL failure in script", "The user executing the script")
 #: A bucket holds some 64 records of up to 255 bytes; a server that unpacks one spends half as much memory again.
 _LISTPACK_VALUE_BYTES_MIN = 255
 _LISTPACK_ENTRIES_MIN = 128
@@ -91,6 +93,8 @@ async def rights_explained() -> AsyncIterator[None]:
             "LIENTHONG_PROJECTION_PASSWORD to those of one that is on and may connect."
         )
         raise ProjectionRefused(message) from fault
-    except NoPermissionError as fault:
+    except ResponseError as fault:
+        if not isinstance(fault, NoPermissionError) and not any(words in str(fault) for words in _LACKED_BY_A_FUNCTION):
+            raise
         message = f"The projection's user lacks a right ({fault}): grant it with ACL SETUSER <user> {RIGHTS}."
         raise ProjectionRefused(message) from fault

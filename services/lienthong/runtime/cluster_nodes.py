@@ -15,6 +15,9 @@ from lienthong.runtime.tasks import end
 #: How long one server may take to say who serves what before another is asked.
 ASK_TIMEOUT_S = 1.0
 
+# Faults that lie with who asks and not with the servers.
+_OURS = (exceptions.AuthenticationError, exceptions.NoPermissionError)
+
 _log = structlog.stdlib.get_logger("lienthong.store")
 
 
@@ -68,7 +71,10 @@ class ClusterNodes:
             self._refresh()
 
     async def refresh(self) -> None:
-        """Ask the servers who serves what. Raises redis.ConnectionError where none of them answers."""
+        """Ask the servers who serves what. Raises redis.ConnectionError where none of them answers.
+
+        One that refuses us raises redis.AuthenticationError or redis.NoPermissionError.
+        """
         await asyncio.shield(self._refresh())
 
     async def load_libraries(self, address: Address) -> bool:
@@ -119,6 +125,8 @@ class ClusterNodes:
                 self._map = parse_slots(answer, address)
                 await self._forget()
                 return
+        if isinstance(fault, _OURS):
+            raise fault
         message = f"no server of the cluster says who serves what ({type(fault).__name__}: {fault})"
         raise exceptions.ConnectionError(message) from fault
 

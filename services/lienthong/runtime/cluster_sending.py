@@ -75,6 +75,10 @@ class ClusterSending:
             # Where the pauses are used up too, each place that still waits has its last refusal for an answer.
             with contextlib.suppress(_NotYet):
                 await PAUSES.run(lambda: self._attempt(trip))
+        except asyncio.CancelledError:
+            # A caller that no longer waits is the first sign of a server that stands still.
+            self._nodes.suspect()
+            raise
         return trip.answers
 
     async def _attempt(self, trip: _Trip) -> None:

@@ -70,6 +70,11 @@ class PostgresServer:
         """Where the server is, without a database: `postgresql://USER:PASSWORD@HOST:PORT`."""
         return f"postgresql://{_USERNAME}:{_PASSWORD}@{LOOPBACK}:{self.port}"
 
+    @property
+    def pid(self) -> int:
+        """The id of the first of its processes."""
+        return self._process.pid
+
     async def start(self) -> None:
         """Make the server's files and start it. Raises ServerEnded if it never answers."""
         self._initialise()

@@ -1,9 +1,11 @@
+"""Keys of periods, and what is sealed with them: the same in a file and on a server."""
+
+import asyncio
 import contextlib
 import os
-import sqlite3
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from itertools import chain
 from pathlib import Path
@@ -12,12 +14,18 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from lienthong.adapters.key_records import KeysAway
-from lienthong.adapters.keys import PURPOSES, KeyStore, MasterKeyExposed, Purpose, WrongMasterKey, keys_in
-from lienthong.adapters.sealing import KeyDestroyed, SealBroken, Sealer
+from lienthong.adapters import sealing
+from lienthong.adapters.key_records import KeyRecords, KeysAway
+from lienthong.adapters.keys import PSEUDONYM, PURPOSES, KeyStore, PeriodKey, Purpose, WrongMasterKey, keys_in
+from lienthong.adapters.keys_postgres import PostgresKeyRecords
+from lienthong.adapters.keys_sqlite import SqliteKeyRecords
+from lienthong.adapters.sealing import KeyDestroyed, SealBroken, Sealer, keep_prepared
+from lienthong.runtime.tasks import end
 from lienthong_schemas.streams import STREAMS
 from tests.support.clocks import SetClock
+from tests.support.waiting import until
 
+MASTER = bytes(range(32))
 NINE = datetime(2025, 8, 1, 2, 30, tzinfo=UTC)  # 09:30 in Vietnam
 Open = Callable[..., KeyStore]
 
@@ -29,25 +37,40 @@ def clock() -> SetClock:
     return SetClock(NINE)
 
 
+@pytest.fixture(params=["file", "server"])
+def kept_in(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """The directory or the address of the server where keys are kept."""
+    if request.param == "file":
+        return str(tmp_path)
+    url: str = request.getfixturevalue("fresh_database")
+    return url
+
+
+def records_in(place: str) -> KeyRecords:
+    return PostgresKeyRecords(place) if "://" in place else SqliteKeyRecords(Path(place))
+
+
 @pytest.fixture
-def store() -> Iterator[Open]:
-    """Open a store that is closed when the test ends."""
+def store(kept_in: str) -> Iterator[Open]:
+    """Open the keys as often as it is called, as processes do."""
     with contextlib.ExitStack() as stack:
-        yield lambda *given, **named: stack.enter_context(contextlib.closing(keys_in(*given, **named)))
+
+        def opened(master: bytes = MASTER, purposes: Sequence[Purpose] = PURPOSES) -> KeyStore:
+            records = records_in(kept_in)
+            stack.callback(records.close)
+            return KeyStore(records, master, purposes)
+
+        yield opened
 
 
 @pytest.fixture
-def keys(store: Open, tmp_path: Path) -> KeyStore:
-    return store(tmp_path)
+def keys(store: Open) -> KeyStore:
+    return store()
 
 
 @pytest.fixture
 def sealer(keys: KeyStore, clock: SetClock) -> Sealer:
     return Sealer(keys, clock)
-
-
-def everything_in(directory: Path) -> bytes:
-    return b"".join(file.read_bytes() for file in sorted(directory.iterdir()) if file.name != "master.key")
 
 
 def test_every_sealed_stream_has_a_purpose_that_keeps_its_keys_as_long_as_its_events() -> None:
@@ -57,7 +80,9 @@ def test_every_sealed_stream_has_a_purpose_that_keeps_its_keys_as_long_as_its_ev
             assert purposes[stream.name] == (stream.sealed_by, stream.kept_for)
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])  # one store for all examples is meant
+@settings(
+    max_examples=50, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)  # one store for all examples is meant
 @given(st.binary(max_size=500), st.sampled_from([purpose.name for purpose in PURPOSES]))
 def test_what_is_sealed_opens_to_the_same_bytes_and_shows_nothing_of_them(
     sealer: Sealer, plaintext: bytes, purpose: str
@@ -90,10 +115,8 @@ def test_a_key_dies_when_the_retention_of_its_period_ends_and_not_before(sealer:
     assert sealer.destroy_expired() == []
 
 
-def test_a_key_destroyed_by_another_process_is_not_used_from_memory(
-    store: Open, tmp_path: Path, clock: SetClock
-) -> None:
-    one, other = Sealer(store(tmp_path), clock), Sealer(store(tmp_path), clock)
+def test_a_key_destroyed_by_another_process_is_not_used_from_memory(store: Open, clock: SetClock) -> None:
+    one, other = Sealer(store(), clock), Sealer(store(), clock)
     sealed = one.seal(IMAGES, b"image")
     assert other.open(sealed.key_id, sealed.data) == b"image"
     clock.advance(timedelta(hours=2))
@@ -113,53 +136,18 @@ def test_a_key_leaves_the_memory_of_a_process_that_destroys_none_when_it_uses_an
     }
 
 
-def test_a_file_of_keys_that_cannot_be_used_is_away_like_any_store(tmp_path: Path, sealer: Sealer) -> None:
-    with contextlib.closing(sqlite3.connect(tmp_path / "keys.sqlite")) as database:
-        database.execute("DROP TABLE period_keys")
-    with pytest.raises(KeysAway):
-        sealer.seal(DECISIONS, b"decision")
-    with pytest.raises(KeysAway):
-        sealer.destroy_expired()
-
-
-def test_a_destroyed_key_is_in_no_file_any_more(
-    tmp_path: Path, keys: KeyStore, sealer: Sealer, clock: SetClock
-) -> None:
-    wrapped = []
-    for hour in range(40):
-        sealer.seal(IMAGES, b"image", NINE + timedelta(hours=hour))
-        with sqlite3.connect(tmp_path / "keys.sqlite") as database:
-            wrapped.append(database.execute("SELECT wrapped FROM period_keys ORDER BY begins_at DESC").fetchone()[0])
-        database.close()
-    assert all(part in everything_in(tmp_path) for part in wrapped)
-    clock.advance(timedelta(hours=21))
-    assert len(sealer.destroy_expired()) == 20
-    left = everything_in(tmp_path)
-    assert [part in left for part in wrapped] == [False] * 20 + [True] * 20
-    keys.close()
-    assert [part in everything_in(tmp_path) for part in wrapped] == [False] * 20 + [True] * 20
-
-
-def test_a_wrapped_key_never_stands_in_the_file_in_the_clear(tmp_path: Path, keys: KeyStore) -> None:
-    key = keys.current(LETTERS, NINE)
-    assert key.key not in everything_in(tmp_path)
-
-
-def test_only_the_owner_can_read_the_files(tmp_path: Path, keys: KeyStore) -> None:
-    keys.current(LETTERS, NINE)
-    keys.destroy_expired(NINE + timedelta(days=9999))
-    assert {file.stat().st_mode & 0o077 for file in tmp_path.iterdir()} == {0}
-    assert {file.name for file in tmp_path.iterdir()} == {"keys.sqlite", "keys.sqlite-journal", "master.key"}
-
-
-def test_processes_that_begin_a_period_at_once_get_one_key(tmp_path: Path) -> None:
+def test_processes_that_begin_a_period_at_once_get_one_key(kept_in: str) -> None:
     program = (
         "import sys, pathlib, datetime\n"
-        "from lienthong.adapters.keys import keys_in\n"
-        "sys.stdin.readline()\n"
-        f"keys = keys_in(pathlib.Path({str(tmp_path)!r}))\n"
+        "from lienthong.adapters.keys import KeyStore\n"
+        "from lienthong.adapters.keys_postgres import PostgresKeyRecords\n"
+        "from lienthong.adapters.keys_sqlite import SqliteKeyRecords\n"
+        "place = sys.stdin.readline().strip()\n"
+        "records = PostgresKeyRecords(place) if '://' in place else SqliteKeyRecords(pathlib.Path(place))\n"
+        f"keys = KeyStore(records, bytes({list(MASTER)}))\n"
         f"at = datetime.datetime.fromisoformat({NINE.isoformat()!r})\n"
         "print([keys.current('decisions.v1', at + datetime.timedelta(days=n)).key.hex() for n in range(20)])\n"
+        "records.close()\n"
     )
     started = [
         subprocess.Popen([sys.executable, "-c", program], stdin=-1, stdout=-1, text=True)  # noqa: S603  # see above
@@ -167,22 +155,11 @@ def test_processes_that_begin_a_period_at_once_get_one_key(tmp_path: Path) -> No
     ]
     for process in started:
         assert process.stdin is not None
-        process.stdin.write("\n")
+        process.stdin.write(f"{kept_in}\n")
         process.stdin.flush()
     answers = {process.communicate(timeout=60)[0] for process in started}
     assert len(answers) == 1
     assert [process.returncode for process in started] == [0, 0, 0]
-
-
-def test_the_same_period_has_another_name_and_key_after_its_store_was_lost(
-    store: Open, tmp_path: Path, clock: SetClock
-) -> None:
-    sealed = Sealer(store(tmp_path), clock).seal(LETTERS, b"letter")
-    for file in tmp_path.iterdir():
-        file.unlink()
-    again = Sealer(store(tmp_path), clock)
-    assert again.seal(LETTERS, b"letter").key_id != sealed.key_id
-    assert again.open(sealed.key_id, sealed.data) == KeyDestroyed(key_id=sealed.key_id)
 
 
 @pytest.mark.parametrize("change", [lambda d: d[:-1], lambda d: d[:5], lambda _: b"", lambda d: d[:-1] + b"\0"])
@@ -204,36 +181,73 @@ def test_an_unknown_purpose_is_a_fault_of_the_caller(sealer: Sealer) -> None:
         sealer.seal("something", b"")
 
 
-def test_the_store_opens_with_its_master_key_alone(store: Open, tmp_path: Path) -> None:
-    master = os.urandom(32)
-    key = store(tmp_path, master).current(LETTERS, NINE)
-    assert store(tmp_path, master).find(key.key_id) == key
+def test_the_store_opens_with_its_master_key_alone(store: Open) -> None:
+    key = store().current(LETTERS, NINE)
+    assert store().find(key.key_id) == key
     with pytest.raises(WrongMasterKey, match="another master key"):
-        store(tmp_path, os.urandom(32))
-    assert not (tmp_path / "master.key").exists()
+        store(os.urandom(32))
 
 
-def test_a_master_key_that_others_can_read_is_refused(store: Open, tmp_path: Path, keys: KeyStore) -> None:
-    keys.close()
-    (tmp_path / "master.key").chmod(0o640)
-    with pytest.raises(MasterKeyExposed, match="chmod 600"):
-        store(tmp_path)
+def test_sealing_waits_for_no_store_once_the_keys_are_prepared(store: Open, clock: SetClock) -> None:
+    asked: list[str] = []
+
+    class Watched(KeyStore):
+        def current(self, purpose: str, at: datetime) -> PeriodKey:
+            asked.append(purpose)
+            return super().current(purpose, at)
+
+    keys = store()
+    keys.__class__ = Watched
+    sealer = Sealer(keys, clock)
+    sealer.prepare([DECISIONS, PSEUDONYM.name])
+    assert sorted(asked) == [DECISIONS, DECISIONS, PSEUDONYM.name]
+    asked.clear()
+    names = set()
+    # Around midnight what was decided on one day is sealed on the next, and other days come between.
+    for hours in (0, 14.4, 14.6, 14.4, 24, 0, 14.6):
+        names.add(sealer.seal(DECISIONS, b"decision", NINE + timedelta(hours=hours)).key_id)
+        sealer.pseudonym("0000012345", NINE + timedelta(hours=hours))
+    assert (asked, len(names)) == ([], 2)
+    clock.advance(timedelta(days=1))
+    sealer.prepare([DECISIONS, PSEUDONYM.name])
+    sealer.prepare([DECISIONS, PSEUDONYM.name])
+    assert asked == [DECISIONS]
+
+
+async def test_keys_are_prepared_once_a_store_that_was_away_is_back(
+    keys: KeyStore, clock: SetClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sealing, "PREPARE_INTERVAL_S", 0.001)
+    faults = [KeysAway("the key store", "it is away")] * 3
+    sealer = Sealer(keys, clock)
+    prepare = sealer.prepare
+
+    def prepared(purposes: Sequence[str]) -> None:
+        if faults:
+            raise faults.pop()
+        prepare(purposes)
+
+    monkeypatch.setattr(sealer, "prepare", prepared)
+    preparing = asyncio.create_task(keep_prepared(sealer, [DECISIONS]))
+    await until(lambda: len(sealer._by_purpose.get(DECISIONS, ())) == 2)
+    await end(preparing)
 
 
 def test_a_pseudonym_is_stable_for_a_year_and_differs_between_cards_years_and_installations(
-    store: Open, tmp_path: Path, sealer: Sealer, clock: SetClock
+    tmp_path: Path, sealer: Sealer, clock: SetClock
 ) -> None:
     (tmp_path / "other").mkdir()
-    other = Sealer(store(tmp_path / "other"), clock)
+    with contextlib.closing(keys_in(tmp_path / "other")) as elsewhere:
+        other = Sealer(elsewhere, clock).pseudonym("0000012345")
     one = sealer.pseudonym("0000012345")
     assert sealer.pseudonym("0000012345", NINE + timedelta(days=100)) == one
-    assert len({one, sealer.pseudonym("0000012346"), other.pseudonym("0000012345")}) == 3
+    assert len({one, sealer.pseudonym("0000012346"), other}) == 3
     assert sealer.pseudonym("0000012345", NINE + timedelta(days=200)) != one
     assert (len(one), one.isalnum(), one.islower()) == (24, True, True)
 
 
-def test_a_purpose_of_ones_own_is_kept_as_it_says(store: Open, tmp_path: Path, clock: SetClock) -> None:
-    keys = store(tmp_path, purposes=[Purpose(name="p", period="year", kept_for=timedelta(days=1))])
+def test_a_purpose_of_ones_own_is_kept_as_it_says(store: Open, clock: SetClock) -> None:
+    keys = store(purposes=[Purpose(name="p", period="year", kept_for=timedelta(days=1))])
     key = keys.current("p", NINE)
     assert key.begins_at == datetime(2024, 12, 31, 17, tzinfo=UTC)
     assert key.destroy_at == datetime(2026, 1, 1, 17, tzinfo=UTC)

@@ -106,7 +106,15 @@ def open_history(settings: Settings, directory: DataDirectory) -> "History":
     """
     if settings.history_url is None:
         return History.open(directory.history / "history.sqlite")
-    return History(server_database(settings.history_url.get_secret_value(), NAME))
+    return _opened(server_database(settings.history_url.get_secret_value(), NAME))
+
+
+def _opened(database: Database) -> "History":
+    try:
+        return History(database)
+    except BaseException:
+        database.close()
+        raise
 
 
 class History:
@@ -117,10 +125,10 @@ class History:
         bring_up_to_date(database, LINEAGE)
         self.database = database
 
-    @classmethod
-    def open(cls, path: Path) -> "History":
+    @staticmethod
+    def open(path: Path) -> "History":
         """Open or create the database file."""
-        return cls(file_database(path, NAME))
+        return _opened(file_database(path, NAME))
 
     def close(self) -> None:
         """Close every connection."""

@@ -54,8 +54,12 @@ class PostgresKeyRecords:
             raise KeyStoreRefused(str(fault)) from None
         # A process may have ended between a destruction and what follows it.
         self._unclean = True
-        with self._speaking():
-            bring_up_to_date(self._database, LINEAGE)
+        try:
+            with self._speaking():
+                bring_up_to_date(self._database, LINEAGE)
+        except BaseException:
+            self.close()
+            raise
 
     def close(self) -> None:
         """Close the connections."""

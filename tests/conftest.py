@@ -39,9 +39,11 @@ from tests.support.servers import (
     session_log_server,
     session_projection_server,
 )
+from tests.support.stores import cluster_client, store_client
 from tests.support.transports import kafka, transport, transport_place
 
 __all__ = [
+    "cluster_client",
     "database",
     "elsewhere_kafka",
     "elsewhere_postgres",
@@ -67,6 +69,7 @@ __all__ = [
     "session_projection_server",
     "session_store_cluster",
     "session_store_server",
+    "store_client",
     "store_cluster",
     "store_server",
     "store_url",

@@ -13,6 +13,7 @@ from lienthong.domain.answer import Finding, Found, Freshness, NoRecord, StoreFa
 from tests.support.card_facts import usual_card
 from tests.support.clocks import SetClock
 from tests.support.projecting import Projecting
+from tests.support.stores import calls_of
 
 CELLS = 4
 CARDS = [usual_card(f"00000{serial:05d}") for serial in range(60)]
@@ -38,8 +39,8 @@ class Setup:
 
 
 @pytest.fixture
-async def setup(projection_client: Redis) -> Setup:
-    made = Setup(await Projecting.of(projection_client, CELLS))
+async def setup(store_client: Redis) -> Setup:
+    made = Setup(await Projecting.of(store_client, CELLS))
     made.projecting.publish(CARDS)
     await made.project()
     return made
@@ -73,12 +74,12 @@ async def test_what_is_not_there_is_proved_absent(setup: Setup) -> None:
 async def test_reads_that_arrive_together_share_a_round_trip(setup: Setup) -> None:
     numbers = [fact.data["id"] for fact in CARDS]
     citizens = [fact.data["citizen_ids"][0] for fact in CARDS]
-    before = (await setup.projecting.projection.redis.info("commandstats"))["cmdstat_fcall_ro"]["calls"]
+    before = await calls_of(setup.projecting.projection.redis, "fcall_ro")
     found = await asyncio.gather(
         *(setup.reader.by_number(number, 0) for number in numbers),
         *(setup.reader.by_citizen_id(citizen, 0) for citizen in citizens),
     )
-    after = (await setup.projecting.projection.redis.info("commandstats"))["cmdstat_fcall_ro"]["calls"]
+    after = await calls_of(setup.projecting.projection.redis, "fcall_ro")
     assert [finding.cards[0].number for finding in found if isinstance(finding, Found)] == numbers + numbers
     assert after - before <= 3 * (CELLS + CELLS + 16)
 
@@ -93,8 +94,8 @@ async def test_a_cell_that_has_not_caught_up_for_longer_than_the_bound_proves_no
     assert isinstance(finding, Found)
 
 
-async def test_an_empty_store_proves_nothing(projection_client: Redis, setup: Setup) -> None:
-    await projection_client.flushall()
+async def test_an_empty_store_proves_nothing(setup: Setup) -> None:
+    await setup.projecting.projection.redis.flushall()
     for reader in (setup.reader, setup.new_reader()):
         for finding in (await reader.by_number(ABSENT, 0), await reader.by_citizen_id(ABSENT_CITIZEN, 0)):
             assert isinstance(finding, NoRecord)

@@ -19,7 +19,7 @@ from tests.support.distributed.proxy import Proxy
 from tests.support.distributed.store_cluster import SLOTS, StoreCluster
 from tests.support.distributed.store_server import StoreServer
 from tests.support.projecting import Projecting
-from tests.support.stores import cluster_at, cluster_client  # noqa: F401 -- a fixture
+from tests.support.stores import cluster_at
 from tests.support.waiting import until, until_so
 
 CELLS = 4
@@ -30,8 +30,7 @@ KEY = "{a}count"
 
 
 async def test_a_primary_that_is_killed_is_replaced_and_what_it_lost_is_read_again(
-    store_cluster: StoreCluster,
-    cluster_client: ClusterRedis,  # noqa: F811 -- the fixture of that name
+    store_cluster: StoreCluster, cluster_client: ClusterRedis
 ) -> None:
     projecting = await Projecting.of(cluster_client, CELLS)
     await load_outbox_functions(cluster_client)

@@ -19,7 +19,6 @@ from tests.support.audit_projection import audit_cards
 from tests.support.card_facts import usual_card
 from tests.support.distributed.store_cluster import StoreCluster
 from tests.support.projecting import Projecting
-from tests.support.stores import cluster_client  # noqa: F401 -- a fixture
 from tests.support.waiting import until
 
 CELLS = 4
@@ -67,8 +66,7 @@ async def moving(cluster: StoreCluster, slots: list[int]) -> AsyncIterator[list[
 
 
 async def test_cells_that_move_while_they_are_written_and_read_are_whole(
-    store_cluster: StoreCluster,
-    cluster_client: ClusterRedis,  # noqa: F811 -- the fixture of that name
+    store_cluster: StoreCluster, cluster_client: ClusterRedis
 ) -> None:
     projecting = await Projecting.of(cluster_client, CELLS, BUCKETS)
     reads = ProjectionReads(cluster_client, SystemClock(), CELLS)
@@ -101,8 +99,7 @@ async def test_cells_that_move_while_they_are_written_and_read_are_whole(
 
 
 async def test_a_call_is_carried_out_once_however_often_its_slot_moves(
-    store_cluster: StoreCluster,
-    cluster_client: ClusterRedis,  # noqa: F811 -- the fixture of that name
+    store_cluster: StoreCluster, cluster_client: ClusterRedis
 ) -> None:
     await cluster_client.function_load(COUNTING)
     keys = [f"{{{at}}}count" for at in range(5)]
@@ -131,7 +128,7 @@ def short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize("moved_first", ["state", "buckets"])
 async def test_of_a_half_moved_cell_nothing_is_denied_and_nothing_is_half_written(
     store_cluster: StoreCluster,
-    cluster_client: ClusterRedis,  # noqa: F811 -- the fixture of that name
+    cluster_client: ClusterRedis,
     moved_first: str,
 ) -> None:
     projecting = await Projecting.of(cluster_client, 1, BUCKETS)
@@ -167,8 +164,7 @@ async def test_of_a_half_moved_cell_nothing_is_denied_and_nothing_is_half_writte
 
 @pytest.mark.usefixtures("short_pauses")
 async def test_a_cell_is_not_made_in_a_slot_that_is_on_its_way(
-    store_cluster: StoreCluster,
-    cluster_client: ClusterRedis,  # noqa: F811 -- the fixture of that name
+    store_cluster: StoreCluster, cluster_client: ClusterRedis
 ) -> None:
     projecting = await Projecting.of(cluster_client, 1, BUCKETS)
     slot = slot_of_cell(0)
@@ -182,8 +178,7 @@ async def test_a_cell_is_not_made_in_a_slot_that_is_on_its_way(
 
 
 async def test_a_key_that_has_moved_before_its_slot_is_asked_for_where_it_is(
-    store_cluster: StoreCluster,
-    cluster_client: ClusterRedis,  # noqa: F811 -- the fixture of that name
+    store_cluster: StoreCluster, cluster_client: ClusterRedis
 ) -> None:
     gone, here = "{a}gone", "{a}here"
     for key in (gone, here):
@@ -205,8 +200,7 @@ async def test_a_key_that_has_moved_before_its_slot_is_asked_for_where_it_is(
 
 
 async def test_a_client_that_knows_an_old_map_finds_what_has_moved(
-    store_cluster: StoreCluster,
-    cluster_client: ClusterRedis,  # noqa: F811 -- the fixture of that name
+    store_cluster: StoreCluster, cluster_client: ClusterRedis
 ) -> None:
     keys = [f"{{{at}}}key" for at in range(8)]
     for key in keys:
@@ -231,8 +225,7 @@ async def test_a_client_that_knows_an_old_map_finds_what_has_moved(
 
 
 async def test_a_cell_that_moves_to_a_server_without_the_functions_goes_on(
-    store_cluster: StoreCluster,
-    cluster_client: ClusterRedis,  # noqa: F811 -- the fixture of that name
+    store_cluster: StoreCluster, cluster_client: ClusterRedis
 ) -> None:
     projecting = await Projecting.of(cluster_client, CELLS, BUCKETS)
     reads = ProjectionReads(cluster_client, SystemClock(), CELLS)

@@ -14,6 +14,7 @@ from redis.asyncio import Redis
 
 from lienthong.adapters.projection_servers import connect_projection
 from lienthong.runtime.cluster import ClusterRedis
+from lienthong.runtime.connection import servers
 from lienthong.runtime.settings import load
 from tests.support.distributed.store_cluster import StoreCluster
 
@@ -36,6 +37,17 @@ async def cluster_at(url: str, **settings: Any) -> AsyncIterator[ClusterRedis]:
     """Connect to a cluster as the service does, while the block lasts."""
     async with store_at(url, **settings) as client:
         yield cast("ClusterRedis", client)
+
+
+async def keys_of(client: Redis, pattern: str) -> list[bytes | str]:
+    """Return the keys of every server of a store."""
+    return [key for _, server in await servers(client) for key in await server.keys(pattern)]
+
+
+async def calls_of(client: Redis, command: str) -> int:
+    """Return how often the servers of a store have carried out a command."""
+    stats = [(await server.info("commandstats")).get(f"cmdstat_{command}", {}) for _, server in await servers(client)]
+    return sum(each.get("calls", 0) for each in stats)
 
 
 @pytest.fixture

@@ -45,9 +45,9 @@ def message(number: int) -> Message:
 
 
 @pytest.fixture
-async def store(projection_client: Redis) -> Redis:  # noqa: F811 -- the fixture of that name
-    await load_outbox_functions(projection_client)
-    return projection_client
+async def store(store_client: Redis) -> Redis:
+    await load_outbox_functions(store_client)
+    return store_client
 
 
 @pytest.fixture

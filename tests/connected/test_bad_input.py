@@ -11,6 +11,7 @@ import pytest
 from lienthong.adapters.card_drawing import DrawStyle, draw_card
 from lienthong.adapters.dead_letters import NotKept, letters, original
 from lienthong.adapters.demo_cards import DEMO_CARDS, TRUC_BACH
+from lienthong.adapters.ground import grounded
 from lienthong.adapters.keys import keys_in
 from lienthong.adapters.projection import Projection
 from lienthong.adapters.sealed_images import sealed_presented
@@ -83,13 +84,12 @@ class Ground:
 
     async def settled(self) -> None:
         """Wait until everything is read, answered and counted."""
-        near = connect(self.service.directory.socket("log"))
+        async with grounded(self.service.settings, SystemClock()) as ground:
 
-        async def is_settled() -> bool:
-            return not await outstanding(self.service.directory, near, self.service.store)
+            async def is_settled() -> bool:
+                return not await outstanding(ground)
 
-        await until_so(is_settled, 60)
-        await near.aclose()
+            await until_so(is_settled, 60)
 
     async def audit(self) -> None:
         """Check the dead letters, and everything else that the service has done."""

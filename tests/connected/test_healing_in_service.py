@@ -14,6 +14,8 @@ import pytest
 import pytest_asyncio
 from redis.asyncio import Redis
 
+from lienthong.adapters.ground import Ground as Connected
+from lienthong.adapters.ground import grounded
 from lienthong.adapters.projection import Projection
 from lienthong.adapters.projection_layout import cell_of, index_cell_of, key_of
 from lienthong.adapters.publishing import Publisher
@@ -24,6 +26,7 @@ from lienthong_schemas.streams import CARDS
 from tests.support.audit import Ledger, read_stream
 from tests.support.audit_projection import audit_cards, audit_register, fold_cards
 from tests.support.campaign_work import work
+from tests.support.outstanding import outstanding
 from tests.support.publishing import published
 from tests.support.real_service import RealService, real_service
 from tests.support.waiting import until_so
@@ -48,6 +51,7 @@ class Ground:
     """A running service that holds all of the work, and a copy of its store from when it held half of it."""
 
     service: RealService
+    connected: Connected
     near: Redis
     far: Redis
     http: httpx.AsyncClient
@@ -62,7 +66,7 @@ class Ground:
         """Wait until everything is projected."""
 
         async def is_settled() -> bool:
-            return not await self.service.outstanding()
+            return not await outstanding(self.connected)
 
         await until_so(is_settled, 60)
 
@@ -126,9 +130,10 @@ async def ground() -> AsyncIterator[Ground]:
         service.client("log") as near,
         service.client("projection") as far,
         service.http() as http,
+        grounded(service.settings, SystemClock()) as connected,
     ):
         await service.start()
-        made, log = Ground(service, near, far, http), ValkeyLog(near)
+        made, log = Ground(service, connected, near, far, http), ValkeyLog(near)
         await published(Publisher(log, SystemClock()), WORK.batches[0])
         await log.append_many(CARDS.name, WORK.cards[:HALF])
         await made.settled()

@@ -1,37 +1,39 @@
 """Says what a service has still to do before everything that the log holds is projected, answered and counted."""
 
-from pathlib import Path
+import asyncio
 
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
+from sqlalchemy.exc import SQLAlchemyError
 
 from lienthong.adapters.event_log import EventLog
-from lienthong.adapters.history import History
+from lienthong.adapters.generations import Generations
+from lienthong.adapters.ground import Ground
+from lienthong.adapters.history import History, open_history
+from lienthong.adapters.outbox import Relay
+from lienthong.adapters.outbox_layout import EVENT_STREAMS, all_cells, event_cell, state_key
 from lienthong.adapters.projection import Projection
 from lienthong.adapters.register_mirror import RegisterMirror
-from lienthong.adapters.valkey_log import ValkeyLog
-from lienthong.runtime.datadir import DataDirectory
-from lienthong_schemas.streams import CARD_IMAGES, CARDS, DECISIONS, LOOKUPS, REGISTER
+from lienthong_schemas.streams import CARDS, DECISIONS, REGISTER
+
+AWAY = (RedisError, OSError, SQLAlchemyError)
 
 
-async def outstanding(directory: DataDirectory, near: Redis, far: Redis) -> list[str]:
-    """Return what is not done, empty when everything is; `near` is the log's client, `far` the projection's.
-
-    A server that is away is one such thing.
-    """
-    log = ValkeyLog(near)
+async def outstanding(ground: Ground) -> list[str]:
+    """Return what is not done, empty when everything is. A server that is away is one such thing."""
     try:
         return [
-            *await _not_projected(log, far),
-            *await _not_answered(log, far),
-            *await _not_counted(log, directory.history / "history.sqlite"),
+            *await _not_projected(ground.log, ground.store),
+            *await _not_answered(ground.log, ground.store),
+            *await _not_counted(ground),
         ]
-    except (RedisError, OSError) as fault:
+    except AWAY as fault:
         return [f"a server is away ({type(fault).__name__})"]
 
 
 async def _not_projected(log: EventLog, redis: Redis) -> list[str]:
-    projection = Projection(redis, CARDS.partitions)
+    generation = (await Generations(redis).plan()).current
+    projection = Projection(redis, log.partitions(CARDS.name), generation)
     ends = await log.bounds(CARDS.name)
     states, index = await projection.states(), await projection.index_positions()
     left = [
@@ -39,31 +41,34 @@ async def _not_projected(log: EventLog, redis: Redis) -> list[str]:
         for cell, state in enumerate(states)
         if not state.complete or min([state.position or 0, *(row[cell] for row in index)]) != ends[cell].end
     ]
-    mirrored, end = (await RegisterMirror(redis).stands()).position, await log.end(REGISTER.name, 0)
+    mirrored, end = (await RegisterMirror(redis, generation).stands()).position, await log.end(REGISTER.name, 0)
     return left if mirrored == end else [*left, f"register: {mirrored} of {end}"]
 
 
 async def _not_answered(log: EventLog, redis: Redis) -> list[str]:
     left = []
-    for stream in (LOOKUPS.name, CARD_IMAGES.name):
+    for stream in EVENT_STREAMS:
         for partition, bounds in (await log.bounds(stream)).items():
-            position = int(await redis.hget(f"{{o.{stream}-{partition}}}state", "position") or 0)
+            position = int(await redis.hget(state_key(event_cell(stream, partition)), "position") or 0)
             if position != bounds.end:
                 left.append(f"{stream} {partition}: {position} of {bounds.end}")
-    for name in await redis.keys("{o.*}outbox"):
-        waiting = await redis.xlen(name)
-        if waiting:
-            left.append(f"{name!r}: {waiting} to relay")
-    return left
+    waiting = [(cell, await Relay(redis, log, cell).waiting()) for cell in all_cells(log)]
+    return left + [f"{cell}: {number} to relay" for cell, number in waiting if number]
 
 
-async def _not_counted(log: EventLog, file: Path) -> list[str]:
-    history = History.open(file)
+async def _not_counted(ground: Ground) -> list[str]:
+    history = await asyncio.to_thread(open_history, ground.settings, ground.directory)
     try:
-        return [
-            f"decisions {partition}: {history.position(DECISIONS.name, partition)} of {bounds.end}"
-            for partition, bounds in (await log.bounds(DECISIONS.name)).items()
-            if history.position(DECISIONS.name, partition) != bounds.end
-        ]
+        ends = await ground.log.bounds(DECISIONS.name)
+        return await asyncio.to_thread(_lacking, history, {each: bounds.end for each, bounds in ends.items()})
     finally:
         history.close()
+
+
+def _lacking(history: History, ends: dict[int, int]) -> list[str]:
+    counted = history.positions(DECISIONS.name)
+    return [
+        f"decisions {partition}: {counted.get(partition, 0)} of {end}"
+        for partition, end in ends.items()
+        if counted.get(partition, 0) != end
+    ]

@@ -4,7 +4,9 @@ import asyncio
 import contextlib
 import json
 import os
+import random
 import shutil
+import signal
 import socket
 import sys
 import tempfile
@@ -20,12 +22,12 @@ from lienthong.runtime.connection import connect
 from lienthong.runtime.datadir import DataDirectory, data_directory
 from lienthong.runtime.embedded import find_orphan
 from lienthong.runtime.processes import ProcessIdentity, alive
-from lienthong.runtime.settings import load
+from lienthong.runtime.settings import Settings, load
 from lienthong.runtime.supervisor import server_specs
-from tests.support.outstanding import outstanding
 from tests.support.waiting import until
 
 UP = "up"
+EVERYTHING, PARENT = "everything", "parent"
 SERVERS = ("log", "projection")
 PROCESSES = ("projector", "lookup", "monitor")
 #: Three processes import their libraries at once on two busy cores, again after a pause of up to ten seconds.
@@ -150,10 +152,22 @@ class RealService:
         if self._listening is not None:
             await self._listening
 
-    async def outstanding(self) -> list[str]:
-        """Return what of the log is not projected, answered and counted yet."""
-        async with self.client("log") as near, self.client("projection") as far:
-            return await outstanding(self.directory, near, far)
+    @property
+    def settings(self) -> Settings:
+        """The settings of the service, for who connects to its servers."""
+        return load(data_dir=self.directory.root)
+
+    async def strike(self, kind: str, chance: random.Random) -> None:
+        """Kill what is named, and return when it is dead; of everything and of the parent, when it runs again."""
+        if kind in {EVERYTHING, PARENT}:
+            names = [UP, *PROCESSES, *SERVERS] if kind == EVERYTHING else [UP]
+            chance.shuffle(names)
+            for name in names:
+                self.signal(name, signal.SIGKILL)
+            await self.ended()
+            await self.start()
+        else:
+            await until(lambda: self.signal(kind, signal.SIGKILL), READY_DEADLINE_S)
 
     @asynccontextmanager
     async def client(self, name: str) -> AsyncIterator[Redis]:

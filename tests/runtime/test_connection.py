@@ -41,6 +41,7 @@ async def used(client: Redis) -> None:
         assert await pipeline.execute() == [1, [b"2"]]
     assert await client.xtrim("{a}stream", minid="0-8", approximate=False) == 1
     assert await client.delete("{a}hash", "{a}stream") == 2
+    assert await client.delete("{b}once") == 1
     with pytest.raises(exceptions.ResponseError, match="Function not found"):
         await client.fcall("none", 1, "{a}hash")
 

@@ -167,6 +167,15 @@ def test_bound_ids_are_on_every_line(stream: io.StringIO) -> None:
     assert lines(stream)[0]["partition"] == 7
 
 
+def test_a_client_of_kafka_says_the_same_once_and_everybody_else_as_often_as_they_like(stream: io.StringIO) -> None:
+    for node in range(3):
+        logging.getLogger("aiokafka.client").error("Unable to connect to %s", node)
+        logging.getLogger("aiokafka.client").error("Unable to ask %s", node)
+        structlog.stdlib.get_logger("lienthong.test").info("seen")
+    said = [line["event"] for line in lines(stream)]
+    assert said == ["Unable to connect to 0", "Unable to ask 0", "seen", "seen", "seen"]
+
+
 def test_urls_are_not_logged_and_the_level_holds(stream: io.StringIO) -> None:
     configure("warning", "json", stream)
     logging.getLogger("uvicorn.access").error("GET /x")

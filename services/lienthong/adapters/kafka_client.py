@@ -23,7 +23,7 @@ GROUP_REQUEST_TIMEOUT_MS: Final = 12_000
 # All other requests are answered at once, or when two brokers have what was written.
 REQUEST_TIMEOUT_MS: Final = 5_000
 # Between two attempts at what may pass by itself: the time in which a partition gets another leader is some seconds.
-RETRY_BACKOFF_MS: Final = 50
+RETRY_BACKOFF_MS: Final = 100
 # Leaders that moved are noticed by the first request that they refuse; this is for what nothing tells of: that a topic
 # was deleted and made anew, or has more partitions.
 METADATA_MAX_AGE_MS: Final = 5_000

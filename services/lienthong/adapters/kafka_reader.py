@@ -10,7 +10,6 @@ never raise and acknowledge nothing.
 import asyncio
 import itertools
 from collections.abc import Iterable
-from contextlib import suppress
 from dataclasses import dataclass
 from operator import attrgetter
 from typing import Any, Final
@@ -104,6 +103,7 @@ class KafkaReader:
         self._committed: dict[TopicPartition, int] = {}
         self._complaints = 0
         self._task: asyncio.Task[None] | None = None
+        self._closing: asyncio.Task[None] | None = None
         self._subscriber: BatchSubscriber | None = None
         self.reading = asyncio.Event()
         self.broker = membership.connection.broker(STOP_TIMEOUT_S)
@@ -172,14 +172,17 @@ class KafkaReader:
         self._complaints = 0
         try:
             await self.broker.start()
-        except BaseException:
+        except Exception:
             await self._close()
             raise
 
     async def _close(self) -> None:
-        with suppress(TimeoutError):
-            async with asyncio.timeout(CLOSE_TIMEOUT_S):
-                await self.broker.stop()
+        """Leave the group; a call that is cancelled leaves it to the next one to wait for the end."""
+        if self._closing is None or self._closing.done():
+            self._closing = asyncio.create_task(self.broker.stop(), name="leave-kafka")
+        await asyncio.wait([self._closing], timeout=CLOSE_TIMEOUT_S)
+        if self._closing.done() and (fault := self._closing.exception()) is not None:
+            _log.warning("group_not_left", group=self._membership.group, fault=type(fault).__name__)
 
     async def _rest(self) -> None:
         await asyncio.gather(*(lane.rest(REST_TIMEOUT_S) for lane in self._given or ()))

@@ -18,6 +18,8 @@ from structlog.typing import EventDict, Processor, WrappedLogger
 WITHHELD = "(withheld)"
 # How much of a stack a line carries; the innermost frames are the ones that say where it went wrong.
 FRAMES_MAX = 8
+# With its brokers away a client of Kafka says the same hundreds of times a second.
+REPEATED_AFTER_S = 10.0
 
 # Keys whose values are a person's or a desk's whatever they look like; none of them belongs in a log.
 PERSONAL_KEYS = frozenset(
@@ -92,6 +94,7 @@ def configure(level: str = "info", form: Literal["json", "console"] = "json", st
             processors=[*shared, structlog.stdlib.ProcessorFormatter.remove_processors_meta, renderer]
         )
     )
+    handler.addFilter(_Seldom("aiokafka"))
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level.upper())
@@ -114,6 +117,23 @@ class _LineHandler(logging.StreamHandler[TextIO]):
         with self.lock or nullcontext():
             self.stream.write(line)
             self.stream.flush()
+
+
+class _Seldom(logging.Filter):
+    """Lets one library say the same only every REPEATED_AFTER_S, whatever it says it of."""
+
+    def __init__(self, library: str) -> None:
+        super().__init__(library)
+        self._said_at: dict[tuple[str, str], float] = {}
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        if not super().filter(record):
+            return True
+        words, now = (record.name, str(record.msg)), time.monotonic()
+        if now - self._said_at.get(words, -REPEATED_AFTER_S) < REPEATED_AFTER_S:
+            return False
+        self._said_at[words] = now
+        return True
 
 
 class FrequentLog:

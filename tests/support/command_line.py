@@ -31,9 +31,10 @@ class Called:
         return [orjson.loads(line) for line in self.out.splitlines()]
 
 
-def call(*arguments: str, given: str = "") -> Called:
-    """Call a command in this process, with `given` on standard input; a fault that is not told of is raised."""
-    result = CliRunner().invoke(app, list(arguments), input=given, env=_environment({}), catch_exceptions=False)
+def call(*arguments: str, given: str = "", settings: Mapping[str, str] | None = None) -> Called:
+    """Call a command in this process, with these settings and no others; a fault that is not told of is raised."""
+    environment = _environment(settings or {})
+    result = CliRunner().invoke(app, list(arguments), input=given, env=environment, catch_exceptions=False)
     return Called(status=result.exit_code, out=result.stdout, err=result.stderr)
 
 

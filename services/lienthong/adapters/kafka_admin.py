@@ -7,7 +7,13 @@ from typing import Any, Final
 
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
-from aiokafka.errors import BrokerResponseError, NoError, TopicAlreadyExistsError, for_code
+from aiokafka.errors import (
+    BrokerResponseError,
+    NoError,
+    TopicAlreadyExistsError,
+    UnknownTopicOrPartitionError,
+    for_code,
+)
 
 from lienthong.adapters.kafka_client import CLIENT_ID, CONNECTION_IDLE_MS, RETRY_BACKOFF_MS, KafkaConnection, log_faults
 from lienthong.adapters.kafka_topics import Drift, FoundTopic, Topic, topics, unusable
@@ -18,6 +24,9 @@ REQUEST_TIMEOUT_MS: Final = 10_000
 # A cluster makes topics and chooses the leaders of their partitions within a second.
 CREATE_TIMEOUT_MS: Final = 30_000
 _LED_INTERVAL_S: Final = 0.05
+# A broker may not have heard yet of topics that another has just made: so often is one asked, with these pauses.
+_ASKED: Final = 3
+_ASKED_INTERVAL_S: Final = 0.5
 
 
 class TopicsRefused(Exception):
@@ -55,37 +64,32 @@ class TopicAdmin:
     def __init__(self, client: AIOKafkaAdminClient) -> None:
         self._client = client
 
-    async def found(self, wanted: Iterable[Topic]) -> dict[str, FoundTopic]:
-        """Return those of the topics that exist, as they are.
+    async def found(self, wanted: Sequence[Topic], *, options: bool = True) -> dict[str, FoundTopic]:
+        """Return those of the topics that exist, as they are; without their options, the right to see them suffices.
 
-        Raises TopicsRefused where this user may not read their options.
+        No broker is taken at its first word that one lacks. Raises TopicsRefused where this user may not read them.
         """
         names = {topic.name for topic in wanted}
-        layouts = {name: each for name, each in (await self._layouts()).items() if name in names}
-        options = await self._options(layouts)
+        for _ in range(_ASKED):
+            layouts = {name: each for name, each in (await self._layouts()).items() if name in names}
+            known = await self._options(layouts) if options else {key: {} for key in layouts}
+            if known.keys() == names:
+                break
+            await asyncio.sleep(_ASKED_INTERVAL_S)
         return {
             name: FoundTopic(
-                partitions=len(partitions),
-                replication=min((len(each["replicas"]) for each in partitions), default=0),
-                options=options[name],
+                partitions=len(layouts[name]),
+                replication=min((len(each["replicas"]) for each in layouts[name]), default=0),
+                options=its_options,
             )
-            for name, partitions in layouts.items()
+            for name, its_options in known.items()
         }
 
-    async def unusable(self, wanted: Iterable[Topic]) -> tuple[Drift, ...]:
-        """Return what a process could not start with; the right to see the topics suffices for it."""
-        found = {
-            name: FoundTopic(partitions=len(partitions), replication=0, options={})
-            for name, partitions in (await self._layouts()).items()
-        }
-        return unusable(wanted, found)
-
-    async def create(self, missing: Iterable[Topic]) -> None:
+    async def create(self, missing: Sequence[Topic]) -> None:
         """Make topics, and return when each of their partitions is led; one that is there already is left as it is.
 
         Raises TopicsRefused, after which those that were not refused are made all the same.
         """
-        wanted = list(missing)
         new = [
             NewTopic(
                 topic.name,
@@ -93,7 +97,7 @@ class TopicAdmin:
                 topic.replication,
                 topic_configs={name: option.value for name, option in topic.options.items()},
             )
-            for topic in wanted
+            for topic in missing
         ]
         with log_faults():
             answer = await self._client.create_topics(new, timeout_ms=CREATE_TIMEOUT_MS)
@@ -103,7 +107,7 @@ class TopicAdmin:
                 raise TopicsRefused(name, kind, message)
         with log_faults():
             async with asyncio.timeout(CREATE_TIMEOUT_MS / 1000):
-                await self._until_led(wanted)
+                await self._until_led(missing)
 
     async def _until_led(self, wanted: Sequence[Topic]) -> None:
         while True:
@@ -133,9 +137,11 @@ class TopicAdmin:
             (answer,) = await self._client.describe_configs(resources)
         options = {}
         for code, message, _, name, entries in answer.resources:
-            if for_code(code) is not NoError:
-                raise TopicsRefused(name, for_code(code), message)
-            options[name] = {entry[0]: entry[1] for entry in entries}
+            kind = for_code(code)
+            if kind is NoError:
+                options[name] = {entry[0]: entry[1] for entry in entries}
+            elif kind is not UnknownTopicOrPartitionError:
+                raise TopicsRefused(name, kind, message)
         return options
 
 
@@ -169,6 +175,6 @@ async def refuse_unusable(settings: Settings) -> None:
     """
     wanted = topics(card_partitions=settings.card_partitions)
     async with topic_admin(settings) as admin:
-        unusable_ones = await admin.unusable(wanted)
-    if unusable_ones:
-        raise TopicsUnusable(unusable_ones)
+        departures = unusable(wanted, await admin.found(wanted, options=False))
+    if departures:
+        raise TopicsUnusable(departures)

@@ -84,7 +84,8 @@ class KafkaCluster:
         Raises NotOnThisMachine if Kafka is neither here nor to be fetched, ServerEnded if a broker does not start.
         """
         program = kafka_program()
-        cluster_id = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
+        # An id that began with a hyphen would be taken for an option.
+        cluster_id = base64.urlsafe_b64encode(b"\0" + uuid.uuid4().bytes[1:]).decode().rstrip("=")
         for place in self._places.values():
             place.directory.mkdir()
             write_configuration(place, list(self._places.values()), self._extras)

@@ -149,7 +149,7 @@ class StoreCluster:
         """Move these keys of an open slot, or all: a command that has some here and some there gets TRYAGAIN."""
         source = self.nodes[self.primary_of(slot)]
         held = cast("list[bytes]", source.ask("CLUSTER", "GETKEYSINSLOT", slot, SLOTS))
-        wanted = [key.decode() for key in held] if keys is None else list(keys)
+        wanted: list[str | bytes] = [*held] if keys is None else [*keys]
         secret = ["AUTH2", self._login.username, self._login.password] if self._login else []
         if wanted:
             target = ("MIGRATE", LOOPBACK, self.nodes[to].port, "", 0, _MIGRATE_TIMEOUT_MS)

@@ -123,7 +123,7 @@ class StoreServer:
             retry=Retry(NoBackoff(), 0),
         )
 
-    def ask(self, *command: str | int) -> object:
+    def ask(self, *command: str | bytes | int) -> object:
         """Return the answer to one command as the server gives it. Raises redis.RedisError."""
         with self.client() as client:
             client.response_callbacks.clear()

@@ -99,9 +99,9 @@ class Service:
 
 
 @asynccontextmanager
-async def running_service(root: Path) -> AsyncIterator[Service]:
-    """Run the service on a data directory until the block ends."""
-    settings = load(data_dir=root)
+async def running_service(root: Path, **given: Any) -> AsyncIterator[Service]:
+    """Run the service on a data directory, with other settings that are given, until the block ends."""
+    settings = load(data_dir=root, **given)
     directory = data_directory(root)
     clock = SystemClock()
     async with AsyncExitStack() as stack:

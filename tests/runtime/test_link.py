@@ -17,6 +17,7 @@ from lienthong.runtime.connection import connect
 from lienthong.runtime.link import Link
 from lienthong.runtime.server_spec import ServerSpec
 from tests.support.servers import OwnServer
+from tests.support.waiting import until
 
 PATIENCE_S = 5.0
 
@@ -91,6 +92,23 @@ async def test_a_silent_server_is_a_fault_in_time_and_its_late_answers_reach_nob
         finally:
             os.kill(server.pid, signal.SIGCONT)
         assert await link.run([("ECHO", "now")]) == [b"now"]
+
+
+async def test_a_connection_is_made_to_the_end_though_who_asked_for_it_has_left(projection_server: ServerSpec) -> None:
+    async with linked(projection_server.socket) as link:
+        first = asyncio.create_task(link.run([("ECHO", "a")]))
+        await asyncio.sleep(0)
+        first.cancel()
+        await until(lambda: link._calls is not None)
+        made = link._calls
+        assert await link.run([("ECHO", "b")]) == [b"b"]
+        assert link._calls is made
+    leaving = Link(projection_server.socket, PATIENCE_S)
+    last = asyncio.create_task(leaving.run([("ECHO", "c")]))
+    await asyncio.sleep(0)
+    await leaving.aclose()
+    with pytest.raises(asyncio.CancelledError):
+        await last
 
 
 async def test_a_client_raises_refusals_unless_they_are_wanted(projection_client: Redis) -> None:

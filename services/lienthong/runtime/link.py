@@ -16,6 +16,7 @@ import hiredis
 from redis import exceptions
 
 from lienthong.runtime.store_address import OPEN, Access, Address
+from lienthong.runtime.tasks import end
 
 Command = Sequence[bytes | str | int | float]
 
@@ -68,7 +69,7 @@ class Link:
         self._access = access
         self._on_lost = on_lost
         self._calls: _Calls | None = None
-        self._connecting = asyncio.Lock()
+        self._opening: asyncio.Task[_Calls] | None = None
 
     async def run(self, commands: Sequence[Command]) -> list[Any]:
         """Return the answers in the order of the commands; one that the server refused is an exception among them.
@@ -86,18 +87,26 @@ class Link:
     @property
     def idle(self) -> bool:
         """Whether nobody waits for an answer."""
-        return self._calls is None or not self._calls.busy
+        return self._opening is None and (self._calls is None or not self._calls.busy)
 
     async def aclose(self) -> None:
         """Close the connection, and wait until it is."""
+        if self._opening is not None:
+            await end(self._opening)
         if self._calls is not None:
             await self._calls.closed()
 
     async def _connected(self) -> "_Calls":
-        async with self._connecting:
-            if self._calls is None or self._calls.lost:
-                self._calls = await self._connect()
-            return self._calls
+        """Return a connection that stands; it is made to the end, even if whoever asked for it waits no longer."""
+        if self._opening is None:
+            self._opening = asyncio.create_task(self._connect(), name="connect")
+            self._opening.add_done_callback(self._tried)
+        return await asyncio.shield(self._opening)
+
+    def _tried(self, opening: "asyncio.Task[_Calls]") -> None:
+        self._opening = None
+        if not opening.cancelled() and opening.exception() is None:
+            self._calls = opening.result()
 
     async def _connect(self) -> "_Calls":
         try:
@@ -109,7 +118,11 @@ class Link:
         except OSError as fault:
             message = f"no connection to the server ({type(fault).__name__})"
             raise exceptions.ConnectionError(message) from fault
-        await self._introduce(calls)
+        try:
+            await self._introduce(calls)
+        except BaseException:
+            calls.abort()
+            raise
         return calls
 
     async def _opened(self) -> "_Calls":
@@ -132,7 +145,6 @@ class Link:
             return
         (answer,) = await calls.send(_packed(command), 1)
         if isinstance(answer, Exception):
-            calls.abort()
             raise answer
 
 

@@ -1,5 +1,6 @@
 """A store elsewhere is entered over TLS and as a user with few rights; who is not let in is told what to change."""
 
+import re
 import ssl
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
@@ -13,7 +14,7 @@ from lienthong.adapters.generations import Generations
 from lienthong.adapters.outbox import Message, OutboxCell, SourceMove, load_outbox_functions
 from lienthong.adapters.projection import Projection
 from lienthong.adapters.projection_reads import CitizenRead, NumberRead, ProjectionReads
-from lienthong.adapters.projection_servers import RIGHTS, ProjectionRefused
+from lienthong.adapters.projection_servers import RIGHTS, ProjectionRefused, library_sources
 from lienthong.adapters.register_mirror import MirrorEntry, RegisterMirror
 from lienthong.runtime.clock import SystemClock
 from tests.support.audit_projection import audit_cards
@@ -152,6 +153,17 @@ async def test_the_documented_rights_are_enough(elsewhere: tuple[str, list[Store
     url, _ = elsewhere
     async with store_at(url, **LOGIN) as store:
         await served(store)
+
+
+def test_the_documented_rights_are_those_to_every_command_that_a_function_calls(store_server: StoreServer) -> None:
+    granted = [right.removeprefix("+") for right in RIGHTS.split() if right.startswith("+")]
+    categories = [right.removeprefix("@") for right in granted if right.startswith("@")]
+    listed = [store_server.ask("COMMAND", "LIST", "FILTERBY", "ACLCAT", each) for each in categories]
+    allowed = {name.decode() for names in listed if isinstance(names, list) for name in names} | set(granted)
+    called = {name.lower() for text in library_sources() for name in re.findall(r"redis\.p?call\('(\w+)'", text)}
+    assert {"hset", "time"} <= called
+    # Of a command with parts, the rights to the command as a whole stand for the rights to each.
+    assert {name for name in called if not any(each.split("|")[0] == name for each in allowed)} == set()
 
 
 @pytest.mark.usefixtures("users")

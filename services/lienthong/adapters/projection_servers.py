@@ -14,7 +14,7 @@ from lienthong.runtime.settings import BadSettings, Settings
 
 #: What a user needs who may do what the service does and nothing else, in the words of ACL SETUSER.
 RIGHTS: Final = (
-    "~{* +@read +@write +@transaction +fcall +fcall_ro +function|load +config|get +ping +asking +cluster|slots"
+    "~{* +@read +@write +@transaction +fcall +fcall_ro +function|load +config|get +ping +time +asking +cluster|slots"
 )
 #: The Function libraries, each with its version in its own name and those of its Functions: of two versions neither
 #: replaces the other, so that processes of both go on, and an older process takes nothing from a newer one.

@@ -215,6 +215,19 @@ async def test_after_a_fault_the_map_is_asked_for_at_once() -> None:
         assert await client.execute_command(*WRITE(key)) == b"x"
 
 
+async def test_the_map_is_not_asked_for_as_often_as_calls_go_wrong() -> None:
+    async with scripted() as (cluster, client):
+        key = key_of(cluster, 0)
+        await client.nodes.ready()
+        cluster.answers = lambda at, _: Refusal(f"MOVED 1 {cluster.place(1)}") if at == 0 else b"x"
+        for _ in range(50):
+            # As with every new map, for this server goes on saying that the slot is its own.
+            client.nodes._map.owners[slot_of(("GET", key))] = cluster.servers[0].address
+            assert await client.execute_command(*WRITE(key)) == b"x"
+        assert cluster.servers[0].count(b"FCALL") == 50
+        assert sum(server.count(b"CLUSTER") for server in cluster.servers) < 25
+
+
 async def test_a_server_that_lacks_the_functions_gets_them_once_whoever_asks() -> None:
     async with scripted(libraries={"some": LIBRARY}) as (cluster, client):
         loaded: set[int] = set()

@@ -14,6 +14,8 @@ from lienthong.runtime.tasks import end
 
 #: How long one server may take to say who serves what before another is asked.
 ASK_TIMEOUT_S = 1.0
+#: How long after one look at the map another may begin: where much goes wrong at once, every call asks for one.
+SPACING_S = 0.1
 
 # Faults that lie with who asks and not with the servers.
 _OURS = (exceptions.AuthenticationError, exceptions.NoPermissionError)
@@ -37,6 +39,8 @@ class ClusterNodes:
         self._map = SlotMap(owners=[], primaries=(), servers=frozenset())
         self._refreshing: asyncio.Task[None] | None = None
         self._loading: dict[Address, asyncio.Task[None]] = {}
+        self._again_at = 0.0
+        self._away = False
         self._closed = False
 
     def client(self, address: Address) -> LinkedRedis:
@@ -106,11 +110,23 @@ class ClusterNodes:
 
     def _refreshed(self, task: asyncio.Task[None]) -> None:
         self._refreshing = None
+        if task.cancelled():
+            return
         # Who waits for the task gets the fault; where nobody does, the next call finds out.
-        if not task.cancelled() and task.exception() is not None:
-            _log.warning("cluster_not_reached", fault=type(task.exception()).__name__)
+        fault = task.exception()
+        if fault is not None and not self._away:
+            _log.warning("cluster_not_reached", fault=type(fault).__name__)
+        self._away = fault is not None
 
     async def _learn(self) -> None:
+        loop = asyncio.get_running_loop()
+        await asyncio.sleep(self._again_at - loop.time())
+        try:
+            await self._ask()
+        finally:
+            self._again_at = loop.time() + SPACING_S
+
+    async def _ask(self) -> None:
         fault: Exception = exceptions.ConnectionError("no server of the cluster is known")
         for address in self._to_ask():
             try:

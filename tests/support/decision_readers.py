@@ -1,10 +1,12 @@
 """Readers of decisions as processes have them, over a partition in memory, and databases whose connections are cut."""
 
+import sqlite3
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
 from sqlalchemy import event, text
+from sqlalchemy.exc import OperationalError
 
 from lienthong.adapters.databases import Database
 from lienthong.adapters.event_log import Entry
@@ -64,8 +66,7 @@ def cut(database: Database, name: str, at: int) -> Iterator[Happened]:
             return
         happened.append(name)
         if not database.is_server:
-            message = "the disk fails"
-            raise OSError(message)
+            raise OperationalError(None, None, sqlite3.OperationalError("disk I/O error"))
         pid = connection.connection.dbapi_connection.info.backend_pid
         with database.engine.connect() as other:
             other.execute(text("SELECT pg_terminate_backend(:pid, 5000)"), {"pid": pid})

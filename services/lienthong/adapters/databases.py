@@ -16,7 +16,7 @@ from lienthong.adapters.database_faults import DatabaseAway, DatabaseRefused
 #: How long a writer waits for another's transaction, in seconds: a batch takes milliseconds.
 LOCK_WAIT_S = 10
 #: Connections that one process may have open to a server; who needs one more waits for as long as for a lock.
-CONNECTIONS_MAX = 5
+CONNECTIONS_MAX = 8
 
 #: What the server is told of each connection: to find one that died in seconds, and to end what would never end.
 #: A setting of the address goes before these.

@@ -26,6 +26,8 @@ SCHEMA = "lienthong_keys"
 LINEAGE = Lineage(folder="keys", newest="0001", schema=SCHEMA)
 #: A use of a key that is in memory asks nothing here, so few are needed.
 _CONNECTIONS_MAX = 2
+#: How long writing the table anew may wait for who reads it, a backup say: who asks for a key waits behind it.
+_WRITE_ANEW_WAIT = "500ms"
 
 _keys = Table(
     "period_keys",
@@ -98,8 +100,7 @@ class PostgresKeyRecords:
         # 2
         if self._unclean:
             with self._speaking(), self._database.engine.connect() as connection:
-                alone = connection.execution_options(isolation_level="AUTOCOMMIT")
-                alone.execute(text(f"VACUUM (FULL) {SCHEMA}.{_keys.name}"))
+                _write_anew(connection.execution_options(isolation_level="AUTOCOMMIT"))
             self._unclean = False
         return gone
 
@@ -122,3 +123,11 @@ class PostgresKeyRecords:
             raise KeysAway(self.name, fault.reason) from fault
         except SQLAlchemyError as fault:
             raise KeysAway(self.name, reason_of(fault)) from fault
+
+
+def _write_anew(connection: Connection) -> None:
+    connection.execute(text(f"SET lock_timeout = '{_WRITE_ANEW_WAIT}'"))
+    try:
+        connection.execute(text(f"VACUUM (FULL) {SCHEMA}.{_keys.name}"))
+    finally:
+        connection.execute(text("RESET lock_timeout"))

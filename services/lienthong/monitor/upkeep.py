@@ -9,6 +9,7 @@ import structlog
 from sqlalchemy.exc import SQLAlchemyError
 
 from lienthong.adapters.archive import Archive
+from lienthong.adapters.database_faults import DatabaseAway
 from lienthong.adapters.history import History
 from lienthong.monitor.handlers import DecisionConsumer
 from lienthong.runtime.clock import Clock, vietnam_today
@@ -47,6 +48,8 @@ async def keep_in_order(
                 tidied_at = now
             for consumer in consumers:
                 await consumer.watch()
-        except (OSError, SQLAlchemyError) as fault:
+        except DatabaseAway as fault:
+            _log.warning("history_not_in_order", fault=type(fault).__name__, reason=fault.reason)
+        except SQLAlchemyError as fault:
             _log.warning("history_not_in_order", fault=type(fault).__name__)
         await asyncio.sleep(WATCH_INTERVAL_S)

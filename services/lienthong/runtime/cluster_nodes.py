@@ -55,9 +55,14 @@ class ClusterNodes:
         await self.ready()
         return [(address, self.client(address)) for address in self._map.primaries]
 
+    @property
+    def known(self) -> bool:
+        """Whether it was ever learnt who serves what."""
+        return bool(self._map.owners)
+
     async def ready(self) -> None:
         """Learn who serves what, if that was never learnt."""
-        if not self._map.owners:
+        if not self.known:
             await self.refresh()
 
     def owner(self, slot: int) -> Address | None:
@@ -71,7 +76,7 @@ class ClusterNodes:
 
     def suspect(self) -> None:
         """Ask again who serves what, without waiting for it."""
-        if not self._closed and self._map.owners:
+        if not self._closed and self.known:
             self._refresh()
 
     async def refresh(self) -> None:

@@ -53,6 +53,12 @@ class _Trip:
     refresh: bool = False
     pause: bool = False
 
+    @classmethod
+    def of(cls, slots: Sequence[int], repeatable: Sequence[bool], send: Send) -> "_Trip":
+        """Return the trip at its beginning, when everything waits."""
+        count = len(slots)
+        return cls(slots=slots, repeatable=repeatable, send=send, answers=[None] * count, waiting=list(range(count)))
+
 
 class ClusterSending:
     """The way of commands to a cluster's servers."""
@@ -66,34 +72,53 @@ class ClusterSending:
         `repeatable` says of each place whether it may be sent again after a fault. Places of one call may be carried
         out in any order. Raises redis.ConnectionError where no server says who serves what.
         """
-        await self._nodes.ready()
-        places = list(range(len(slots)))
-        trip = _Trip(slots=slots, repeatable=repeatable, send=send, answers=[None] * len(slots), waiting=places)
         try:
-            await self._attempt(trip)
-        except _NotYet:
-            # Where the pauses are used up too, each place that still waits has its last refusal for an answer.
-            with contextlib.suppress(_NotYet):
-                await PAUSES.run(lambda: self._attempt(trip))
+            if not self._nodes.known:
+                await self._nodes.ready()
+            owner = self._sole_owner(slots)
+            if owner is None:
+                return await self._travelled(_Trip.of(slots, repeatable, send))
+            places = range(len(slots))
+            outcome = await _outcome(send(self._nodes.client(owner), places, False))  # noqa: FBT003 -- `Send`
+            if isinstance(outcome, list) and not any(isinstance(answer, Exception) for answer in outcome):
+                # As it is nearly always: one server, and nothing to be made good.
+                return outcome
+            trip = _Trip.of(slots, repeatable, send)
+            trip.waiting = []
+            await self._taken(trip, owner, places, outcome)
+            return await self._travelled(trip) if trip.waiting else trip.answers
         except asyncio.CancelledError:
             # A caller that no longer waits is the first sign of a server that stands still.
             self._nodes.suspect()
             raise
+
+    def _sole_owner(self, slots: Sequence[int]) -> Address | None:
+        """Return the server that is known to have all of the slots, None if there is no such one."""
+        owner = self._nodes.owner(slots[0])
+        for slot in slots:
+            if self._nodes.owner(slot) != owner:
+                return None
+        return owner
+
+    async def _travelled(self, trip: _Trip) -> list[Any]:
+        """Send what waits until nothing does. Where the pauses are used up the last refusal is the answer."""
+        try:
+            await self._attempt(trip)
+        except _NotYet:
+            with contextlib.suppress(_NotYet):
+                await PAUSES.run(lambda: self._attempt(trip))
         return trip.answers
 
     async def _attempt(self, trip: _Trip) -> None:
         """Send what waits, following redirections. Raises `_NotYet` where something waits for more than that."""
         for _ in range(REDIRECTIONS_MAX):
+            if trip.refresh:
+                await self._refreshed()
             trip.pause = trip.refresh = False
             groups = self._grouped(trip)
             outcomes = await self._sent(trip, groups)
             for ((address, _), places), outcome in zip(groups.items(), outcomes, strict=True):
-                if isinstance(outcome, Exception):
-                    self._failed(trip, places, outcome)
-                else:
-                    await self._answered(trip, address, places, outcome)
-            if trip.refresh:
-                await self._refreshed()
+                await self._taken(trip, address, places, outcome)
             if not trip.waiting:
                 return
             if trip.pause:
@@ -129,6 +154,14 @@ class ClusterSending:
         ]
         # One server is the rule for a write, and needs no task.
         return [await sendings[0]] if len(sendings) == 1 else await asyncio.gather(*sendings)
+
+    async def _taken(
+        self, trip: _Trip, address: Address, places: Sequence[int], outcome: list[Any] | Exception
+    ) -> None:
+        if isinstance(outcome, Exception):
+            self._failed(trip, places, outcome)
+        else:
+            await self._answered(trip, address, places, outcome)
 
     async def _answered(self, trip: _Trip, address: Address, places: Sequence[int], answers: Sequence[Any]) -> None:
         """Take a server's answers; places that it proves not to have dealt with wait on."""

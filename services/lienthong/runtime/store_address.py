@@ -3,7 +3,7 @@
 import ssl
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 from urllib.parse import unquote, urlsplit
 
 from pydantic import SecretStr
@@ -19,9 +19,8 @@ _SCHEMES: Final = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Address:
-    """A server's host (a name or an IP address) and port."""
+class Address(NamedTuple):
+    """A server's host (a name or an IP address) and port; a tuple, for it is looked up at every call."""
 
     host: str
     port: int

@@ -157,7 +157,7 @@ async def put_back(redis: Redis, copy: Copy, chosen: Callable[[Any], bool]) -> N
         await redis.delete(*present)
     for key, dump in copy.items():
         if chosen(key):
-            await redis.restore(key, 0, dump)
+            await redis.restore(key, 0, dump, replace=True)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -13,7 +13,16 @@ from typing import Any
 from redis.asyncio import Redis
 from redis.exceptions import ResponseError
 
-from lienthong.adapters.projection_layout import BUCKETS, DIGEST_BYTES, INDEX_CELLS, CellState, Keys, found, keys_blob
+from lienthong.adapters.projection_layout import (
+    BUCKETS,
+    DIGEST_BYTES,
+    INDEX_CELLS,
+    CellState,
+    Keys,
+    found,
+    index_buckets_of,
+    keys_blob,
+)
 from lienthong.adapters.projection_servers import ProjectionRefused, check_server, load_functions, rights_explained
 
 _PREFIX = "lienthong_1_"
@@ -77,6 +86,11 @@ class Projection:
         self.buckets = buckets
         self.keys = Keys(generation)
 
+    @property
+    def index_buckets(self) -> int:
+        """How many buckets an index cell has."""
+        return index_buckets_of(self.cells, self.buckets)
+
     async def open(self) -> None:
         """Make the store ready: check the servers, load the Functions, learn how many buckets the cells have.
 
@@ -138,7 +152,7 @@ class Projection:
             _fcall(pipeline, "old", self.keys.state(span.cell), keys_blob(keys, self.buckets))
             for index in range(INDEX_CELLS):
                 blob = b"".join(entries.get(index, ()))
-                numbers = (span.cell, span.first, span.next, self.buckets)
+                numbers = (span.cell, span.first, span.next, self.index_buckets)
                 _fcall(pipeline, "index", self.keys.index_state(index), *numbers, blob)
             before, *indexed = await self._run(pipeline)
         for index, (taken, position) in enumerate(indexed):

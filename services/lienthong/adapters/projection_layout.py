@@ -20,6 +20,10 @@ RECORD_BYTES_MAX: Final = 255
 DIGEST_MODULUS: Final = 1 << 256
 DIGEST_BYTES: Final = 32
 
+#: The most buckets that a cell may have: a bucket of cards travels in fifteen bits, one of the index in sixteen.
+BUCKETS_MAX: Final = 32_768
+_INDEX_BUCKETS_MAX = 65_536
+
 _GOLDEN = 0x9E37_79B9_7F4A_7C15
 _MASK = (1 << 64) - 1
 _HALF = 32
@@ -122,6 +126,14 @@ def bucket_of(key: bytes, buckets: int) -> int:
 def index_cell_of(key: bytes) -> int:
     """Return the index cell of a citizen ID."""
     return ((int.from_bytes(key, "big") * _GOLDEN & _MASK) >> _HALF) * INDEX_CELLS >> _HALF
+
+
+def index_buckets_of(cells: int, buckets: int) -> int:
+    """Return how many buckets an index cell has: together as many as all cells of cards, as far as numbers reach.
+
+    A country's 96 million citizen IDs come to 92 a bucket then, which is still one allocation.
+    """
+    return min(_INDEX_BUCKETS_MAX, max(1, cells * buckets // INDEX_CELLS))
 
 
 def index_bucket_of(key: bytes, buckets: int) -> int:

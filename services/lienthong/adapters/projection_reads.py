@@ -14,6 +14,7 @@ from lienthong.adapters.projection_layout import (
     cell_of,
     citizen_blob,
     found,
+    index_buckets_of,
     index_cell_of,
     key_of,
     keys_blob,
@@ -153,7 +154,8 @@ class ProjectionReads:
                 blob = keys_blob([_key(reads[at]) for at in places], generation.buckets)
                 pipeline.execute_command("FCALL_RO", _READ, 1, generation.keys.state(cell), blob)
             for cell, places in by_index.items():
-                blob = citizen_blob([_key(reads[at]) for at in places], generation.buckets)
+                index_buckets = index_buckets_of(self.cells, generation.buckets)
+                blob = citizen_blob([_key(reads[at]) for at in places], index_buckets)
                 pipeline.execute_command(
                     "FCALL_RO", _CANDIDATES, 1, generation.keys.index_state(cell), self.cells, blob
                 )
@@ -182,8 +184,7 @@ def _cell(generation: _Generation, cell: int, reply: bytes) -> tuple[CellSaid, b
 
 def _candidates(generation: _Generation, cell: int, places: list[int], reply: bytes) -> Iterable[tuple[int, Answer]]:
     header, _, blob = reply.partition(b"\n")
-    buckets, *positions = header.split(b" ")
-    _learn(generation, buckets)
+    _, *positions = header.split(b" ")
     indexed = [0 if position == _ABSENT else int(position) for position in positions]
     reached = generation.marks.indexed(cell, indexed)
     whole = reached and all(has >= said.position for has, said in zip(indexed, generation.said, strict=True))

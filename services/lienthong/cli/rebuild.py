@@ -11,7 +11,7 @@ from redis.exceptions import RedisError
 
 from lienthong.adapters.generations import Generations, SwitchReader
 from lienthong.adapters.projection import Projection
-from lienthong.adapters.projection_layout import BUCKETS
+from lienthong.adapters.projection_layout import BUCKETS_MAX
 from lienthong.adapters.register_mirror import RegisterMirror
 from lienthong.adapters.wire import Outgoing, encode
 from lienthong.cli.console import fail, print_json, progress_bar, say, warn
@@ -23,8 +23,6 @@ from lienthong_schemas.streams import CARDS, REGISTER
 
 app = typer.Typer(add_completion=False, rich_markup_mode="markdown")
 
-#: The most buckets a cell may have: their numbers travel in fifteen bits.
-BUCKETS_MAX = 32_768
 #: Projectors look for wishes once a second: when nothing has moved for this long, none runs or none can write.
 STANDSTILL_S = 30.0
 _POLL_S = 0.25
@@ -45,8 +43,8 @@ class Built:
 @app.command()
 def rebuild(
     buckets: Annotated[
-        int, typer.Option(min=1, max=BUCKETS_MAX, help="buckets a cell; some 64 cards a bucket keep it packed")
-    ] = BUCKETS,
+        int | None, typer.Option(min=1, max=BUCKETS_MAX, help="buckets a cell; LIENTHONG_CARD_BUCKETS")
+    ] = None,
     cancel: Annotated[bool, typer.Option("--cancel", help="give up a rebuild that was begun")] = False,
     data_dir: DataDir = None,
     as_json: AsJson = False,
@@ -64,7 +62,7 @@ def rebuild(
         run(_cancel(settings))
         return
     began = time.monotonic()
-    found = run(_rebuild(settings, buckets)) | {"seconds": round(time.monotonic() - began, 1)}
+    found = run(_rebuild(settings, buckets or settings.card_buckets)) | {"seconds": round(time.monotonic() - began, 1)}
     if as_json:
         print_json(found)
     else:

@@ -47,7 +47,7 @@ def read_batch(entries: Sequence[Entry], partition: int, projection: Projection)
     offers: list[Offered] = []
     index: dict[int, list[bytes]] = {}
     refused: list[tuple[int, Refusal]] = []
-    cells, buckets = projection.cells, projection.buckets
+    cells, buckets = projection.cells, projection.index_buckets
     for at, entry in enumerate(entries):
         card = read_card(entry.value)
         if isinstance(card, Refusal):

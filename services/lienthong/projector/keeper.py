@@ -10,7 +10,6 @@ from lienthong.adapters.dead_letters import SetAside
 from lienthong.adapters.generations import Generations, Plan, SwitchReader
 from lienthong.adapters.ground import Ground
 from lienthong.adapters.projection import Projection
-from lienthong.adapters.projection_layout import BUCKETS
 from lienthong.adapters.register_mirror import RegisterMirror
 from lienthong.projector.writing import Writing, parts_of
 from lienthong.runtime.tasks import end
@@ -54,7 +53,7 @@ class Keeper:
             # What the store repeats of the log may be old; the first look that the log answers to puts it right.
             _log.warning("log_unreachable", fault=type(fault).__name__)
             self._current = plan.current
-        await self._write(self._current, BUCKETS)
+        await self._write(self._current, self._ground.settings.card_buckets)
 
     async def keep(self) -> None:
         """Look every second until cancelled; ends with what ends the watch over a generation."""
@@ -92,7 +91,8 @@ class Keeper:
         readers = set((await self._generations.readers(self._ground.clock.now())).values())
         wanted = self._wanted(current, plan, readers)
         for generation in wanted - set(self._writing):
-            await self._write(generation, plan.buckets if generation == plan.building and plan.buckets else BUCKETS)
+            asked = plan.buckets if generation == plan.building else None
+            await self._write(generation, asked or self._ground.settings.card_buckets)
         self._current = current
         # 3
         for generation in set(self._writing) - wanted:

@@ -13,7 +13,6 @@ from lienthong.adapters.event_log import EventLog
 from lienthong.adapters.followers import Reader
 from lienthong.adapters.ground import Ground
 from lienthong.adapters.projection import Projection, WentBack
-from lienthong.adapters.projection_layout import BUCKETS
 from lienthong.adapters.register_mirror import MirrorMoved, RegisterMirror
 from lienthong.projector.cards import CardCell
 from lienthong.projector.register import RegisterProjector
@@ -64,7 +63,7 @@ class Parts:
         await self.register.watch()
 
 
-async def parts_of(ground: Ground, set_aside: SetAside, generation: int, buckets: int = BUCKETS) -> Parts:
+async def parts_of(ground: Ground, set_aside: SetAside, generation: int, buckets: int) -> Parts:
     """Open a generation of the projection and put together what writes it; reading begins when it is run.
 
     Raises `ProjectionRefused`, redis.RedisError and OSError.

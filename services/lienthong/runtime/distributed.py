@@ -39,6 +39,12 @@ class DistributedSettings(BaseSettings):
         default=128, description="a number of partitions of cards.v1 from 1 to 1024"
     )
 
+    # Some 64 cards in each bucket keep it one allocation, up to 128 are possible: 1024 buckets are enough for a million
+    # cards in 16 cells, a country's 754,000 in each of 128 cells want 12,288. A generation keeps what it was made with.
+    card_buckets: Annotated[int, Field(ge=1, le=32_768)] = Field(
+        default=1024, description="a number of buckets from 1 to 32768"
+    )
+
     projection_url: SecretStr | None = Field(
         default=None,
         description="redis://HOST:PORT, rediss://…, redis+cluster://HOST:PORT,HOST:PORT or rediss+cluster://…",

@@ -11,7 +11,17 @@ import pytest
 
 from tests.support.campaign import Campaign
 from tests.support.campaign_work import work
-from tests.support.distributed.installation import BROKER, LOOKUP, MONITOR, PRIMARY, PROJECTOR, SLOT, Servers, installed
+from tests.support.distributed.installation import (
+    BROKER,
+    FLUSH,
+    LOOKUP,
+    MONITOR,
+    PRIMARY,
+    PROJECTOR,
+    SLOT,
+    Servers,
+    installed,
+)
 from tests.support.distributed.kafka import KafkaCluster
 from tests.support.distributed.store_cluster import StoreCluster
 
@@ -38,8 +48,21 @@ async def test_no_strike_loses_or_repeats_anything(
     assert empty_kafka == kafka_cluster.servers, "what is killed has to be of this machine"
     print(f"LIENTHONG_STRIKES_SEED={SEED} LIENTHONG_STRIKES={STRIKES}: {', '.join(strikes)}")  # noqa: T201  # how to have a failure again
     servers = Servers(kafka=kafka_cluster, store=store_cluster, database=fresh_database)
-    async with installed(servers, projector=2, lookup=2, monitor=2) as installation:
+    async with installed(servers, projector=3, lookup=2, monitor=2) as installation:
         await installation.start()
         campaign = Campaign(installation, work(cards=12_000, lookups=800, batches=6), SEED)
         await campaign.run(strikes)
+        assert await campaign.audit() == []
+
+
+async def test_a_flush_in_the_middle_of_load_ends_in_the_digest_of_the_log(
+    kafka_cluster: KafkaCluster, empty_kafka: str, store_cluster: StoreCluster, fresh_database: str
+) -> None:
+    assert empty_kafka == kafka_cluster.servers, "what is flushed has to be of this machine"
+    servers = Servers(kafka=kafka_cluster, store=store_cluster, database=fresh_database)
+    async with installed(servers, projector=1, lookup=1, monitor=1) as installation:
+        await installation.start()
+        campaign = Campaign(installation, work(cards=6_000, lookups=200, batches=3), SEED)
+        # Decisions that only the outbox holds go with the store; those on events are given again.
+        await campaign.run([FLUSH], asking=False)
         assert await campaign.audit() == []

@@ -42,9 +42,8 @@ class Ledger:
         """Note entries that the log has acknowledged, and where."""
         for value, place in zip(values, places, strict=True):
             self.entries[stream, place.partition, place.offset] = value
-            if stream in {LOOKUPS.name, CARD_IMAGES.name}:
-                event = decode(value, BY_NAME[stream])
-                assert isinstance(event, Event), event
+            event = decode(value, BY_NAME[stream])
+            if isinstance(event, Event) and stream in {LOOKUPS.name, CARD_IMAGES.name}:
                 self.lookups[event.envelope.id] = decision_id_of(event)
 
 

@@ -21,16 +21,18 @@ from lienthong.adapters.history import open_history
 from lienthong.adapters.projection import Projection
 from lienthong.adapters.publishing import Publisher
 from lienthong.adapters.register_log import RegisterReader
+from lienthong.adapters.wire import Refusal, decode
 from lienthong.domain.facts import DIGEST_MODULUS, FactSet
 from lienthong.runtime.backoff import Backoff
 from lienthong.runtime.clock import SystemClock
 from lienthong.runtime.settings import Settings
-from lienthong_schemas.streams import CARDS, DECISIONS, LOOKUPS
+from lienthong_schemas.streams import BY_NAME, CARDS, DECISIONS, LOOKUPS
 from tests.support.audit import Finding, Ledger, lost, read_stream
 from tests.support.audit_lookups import audit_lookups, audit_volumes
 from tests.support.audit_projection import audit_cards, audit_register, fold_cards
 from tests.support.campaign_work import Keyed, Work, question_json
 from tests.support.outstanding import outstanding
+from tests.support.poison import spoilt
 from tests.support.publishing import published
 from tests.support.real_service import EVERYTHING, PARENT, READY_DEADLINE_S
 from tests.support.waiting import until_so
@@ -91,18 +93,21 @@ class Campaign:
         self._chance = random.Random(seed)  # noqa: S311  # a seed, so that a failure can be had again
         self._acknowledged = self._seen = 0
 
-    async def run(self, kills: Sequence[str]) -> None:
-        """Give the service its work and strike at moments of it; return when all of it is done."""
+    async def run(self, kills: Sequence[str], *, asking: bool = True) -> None:
+        """Give the service its work and strike at moments of it; return when all of it is done.
+
+        Without `asking` nobody asks over HTTP: what only the projection holds may be taken away then.
+        """
         async with grounded(self._service.settings, SystemClock()) as ground:
             async with asyncio.TaskGroup() as group:
-                asking = group.create_task(self._ask())
+                desk = group.create_task(self._ask() if asking else asyncio.sleep(0))
                 working = [group.create_task(each) for each in self._publishing(ground.log)]
                 for moment, kind in zip(self._moments(len(kills)), kills, strict=True):
                     await self._within(ground, lambda due=moment: self._has_moved(due, ground), _MOVES_WITHIN_S)  # type: ignore[misc]  # mypy has no type for a default
                     await self._service.strike(kind, self._chance)
                 await asyncio.wait(working)
                 await self._settled(ground)
-                asking.cancel()
+                desk.cancel()
             await self._settled(ground)
 
     def _moments(self, kills: int) -> list[int]:
@@ -126,8 +131,21 @@ class Campaign:
             history = open_history(ground.settings, ground.directory)
             found += await audit_volumes(log, history)
             history.close()
-            found += [Finding("dead letter", letter.id) for letter in await letters(log)]
+            found += await self._audit_letters(log)
         return found + await self._audit_answers()
+
+    async def _audit_letters(self, log: EventLog) -> list[Finding]:
+        """Compare what was set aside with the poison that the log holds: each copy of it has its letter."""
+        origins = [each.letter.origin for each in await letters(log)]
+        aside = {(origin.stream, origin.partition, origin.position) for origin in origins}
+        poison = {
+            (stream.name, partition, offset)
+            for stream in (CARDS, LOOKUPS)
+            for partition, values in enumerate(await read_stream(log, stream.name))
+            for offset, value in enumerate(values)
+            if isinstance(decode(value, stream), Refusal)
+        }
+        return [Finding("dead letters differ from the poison", str(place)) for place in sorted(aside ^ poison)]
 
     async def _audit_undisturbed(self, log: EventLog, projection: Projection) -> list[Finding]:
         """Compare the digests with those of the facts as they were made, before any of them was published."""
@@ -166,12 +184,19 @@ class Campaign:
         ]
 
     async def _append(self, log: EventLog, stream: str, events: Sequence[Keyed], size: int) -> None:
-        """Append events, those of a failed call again: what was acknowledged is noted, and nothing else."""
+        """Append events with poison in each call, those of a failed call again: what was acknowledged is noted."""
         for start in range(0, len(events), size):
-            chunk = events[start : start + size]
+            chunk = list(events[start : start + size])
+            chunk.insert(self._chance.randrange(len(chunk) + 1), self._poison(stream, self._chance.choice(chunk)))
             places = await _again.run(lambda chunk=chunk: log.append_many(stream, chunk))  # type: ignore[misc]  # as above
             self.ledger.appended(stream, [value for _, value in chunk], places)
             self._acknowledged += len(chunk)
+
+    def _poison(self, stream: str, event: Keyed) -> Keyed:
+        """Return the event spoilt in some way, under its own key."""
+        key, value = event
+        ways = spoilt(value, BY_NAME[stream], self._chance)
+        return key, ways[self._chance.choice([name for name in ways if name != "ten megabytes"])]
 
     async def _publish(self, log: EventLog) -> None:
         for facts in self._work.batches:

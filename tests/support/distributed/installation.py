@@ -35,7 +35,7 @@ from tests.support.waiting import until
 MASTER_KEY = "MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE="
 #: Few, so that an installation of tests is ready soon; each of several projectors has some.
 CARD_PARTITIONS = 12
-BROKER, PRIMARY, SLOT = "a leading broker", "a primary", "a slot"
+BROKER, PRIMARY, SLOT, FLUSH = "a leading broker", "a primary", "a slot", "a flush"
 PROJECTOR, LOOKUP, MONITOR = "projector", "lookup", "monitor"
 _LINES_SHOWN = 8
 
@@ -123,6 +123,8 @@ class Installation:
                 await self._lose_primary(chance)
             case "a slot":
                 await self._move_slot(chance)
+            case "a flush":
+                self.servers.store.flush()
             case _:
                 await self.kill(f"{kind}-{chance.randrange(sum(name.startswith(kind) for name in self.children))}")
 

@@ -104,6 +104,10 @@ class StoreCluster:
                 self._everywhere("CLUSTER", "SETSLOT", slot, "STABLE")
             self.nodes[number].empty()
 
+    def flush(self) -> None:
+        """Remove all data, while the functions stay."""
+        self._everywhere("FLUSHALL")
+
     @property
     def primaries(self) -> list[int]:
         """The nodes that serve slots, as a running node sees it."""

@@ -66,8 +66,9 @@ class Archive:
                 if since is None:
                     return 0
                 rows = [decision.row() for offset, decision in kept if offset >= since]
-                statement = self._database.insert(decisions).on_conflict_do_nothing().returning(decisions.c.decision_id)
-                new = len(connection.execute(statement, rows).all()) if rows else 0
+                statement = self._database.insert(decisions).on_conflict_do_nothing()
+                kept_count = connection.execution_options(preserve_rowcount=True)
+                new = kept_count.execute(statement, rows).rowcount if rows else 0
                 move(connection, archive_positions, stretch)
         except IntegrityError:
             self._days.forget()

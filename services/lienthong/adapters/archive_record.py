@@ -6,7 +6,7 @@ Nothing in it is personal but what is sealed, and that cannot be opened once its
 import base64
 import binascii
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any, Self
 
@@ -77,7 +77,8 @@ class ArchivedDecision:
 
     def row(self) -> dict[str, Any]:
         """Return the values of its row: the event without the base64 of the sealed bytes, which are most of it."""
-        values = asdict(self) | {"notices": list(self.notices), "sealed_at": None}
+        values = {name: getattr(self, name) for name in self.__slots__}
+        values |= {"notices": list(self.notices), "sealed_at": None}
         text = base64.b64encode(self.sealed)
         if text and self.event.count(text) == 1:
             before, after = self.event.split(text)

@@ -86,7 +86,7 @@ OPERATIONS: Final[tuple[Operation, ...]] = (
     ),
     Operation(who="lookup", action="send", stream=ANSWERS, summary="Tell the facility that asked by an event."),
     Operation(who="lookup", action="send", stream=DECISIONS, summary="Record what was answered, however it was asked."),
-    Operation(who="monitor", action="receive", stream=DECISIONS, summary="Count what was answered."),
+    Operation(who="monitor", action="receive", stream=DECISIONS, summary="Count and archive what was answered."),
     *(
         Operation(
             who=who,

@@ -17,6 +17,7 @@ from tests.support.waiting import until_so
 
 NAMES = [stream.name for stream in STREAMS]
 NOBODY = "127.0.0.1:1"
+WORD = "opensesame"
 
 
 @pytest.fixture
@@ -99,10 +100,19 @@ def test_more_copies_than_there_are_brokers_are_refused_in_the_brokers_words(bro
 
 @pytest.mark.parametrize("name", ["projector", "up"])
 async def test_nothing_starts_on_brokers_without_topics(brokers: str, tmp_path: Path, name: str) -> None:
-    store = {"LIENTHONG_PROJECTION_URL": f"redis://{NOBODY}", "LIENTHONG_DATA_DIR": str(tmp_path)}
-    called = await program(name, settings=settings(brokers, **store))
+    elsewhere = {
+        "LIENTHONG_PROJECTION_URL": f"redis://{NOBODY}",
+        "LIENTHONG_PROJECTION_PASSWORD": WORD,
+        "LIENTHONG_HISTORY_URL": f"postgresql://clerk:{WORD}@{NOBODY}/history",
+        "LIENTHONG_DATA_DIR": str(tmp_path),
+    }
+    called = await program(name, settings=settings(brokers, **elsewhere))
     assert called.status == REFUSED_STATUS
     assert f"Missing topics: {', '.join(NAMES)}; lienthong topics create makes them." in called.err
+    assert WORD not in called.out + called.err
+    if name == "up":
+        for address in (f"kafka://{brokers}", f"redis://{NOBODY}", f"postgresql://{NOBODY}/history"):
+            assert address in called.out
 
 
 def test_nothing_is_read_with_another_number_of_cells_than_cards_have_partitions(brokers: str, tmp_path: Path) -> None:
@@ -123,9 +133,9 @@ def test_brokers_that_ask_who_one_is_are_told(secured_kafka: SecuredKafka) -> No
     }
     assert topics("create", servers, "--replication", "1", **who).status == 0
     assert topics("check", servers, "--replication", "1", **who).status == 0
-    stranger = topics("check", servers, **{**who, "LIENTHONG_KAFKA_PASSWORD": "opensesame"})
+    stranger = topics("check", servers, **{**who, "LIENTHONG_KAFKA_PASSWORD": WORD})
     assert stranger.status == REFUSED_STATUS
-    assert "opensesame" not in stranger.out + stranger.err
+    assert WORD not in stranger.out + stranger.err
 
 
 def test_brokers_that_are_away_are_named_in_one_sentence() -> None:

@@ -2,6 +2,7 @@
 
 Everything shares the machine: broker, store, projector, look-up processes, and who asks. A rate is kept where each
 look-up is answered while it lasts; beyond that the log holds what waits, and times say nothing but how long it lasted.
+The next rate begins when nothing waits any more.
 """
 
 import asyncio
@@ -21,7 +22,7 @@ from tests.bench.measures import Options, Report
 
 CARD_COUNT = 20_000
 QUESTIONS = 5_000
-RATES, QUICK_RATES = (250, 500, 1_000, 1_500, 2_000, 3_000, 5_000), (250, 1_000, 5_000)
+RATES, QUICK_RATES = (250, 500, 1_000, 1_500, 2_000, 3_000, 5_000), (250, 1_000, 2_000)
 PROCESSES = (1, 2)
 ROUND_S = 8.0
 WARM_UP = (500.0, 4.0)
@@ -97,6 +98,7 @@ def _report(seen: dict[int, dict[int, Measured]]) -> Report:
                 str(processes),
                 f"{rate:,}",
                 f"{measured['answered_per_second']:,.0f}",
+                f"{measured['until_all_per_second']:,.0f}",
                 "yes" if _kept(measured, rate) else "no",
                 f"{measured['p50_ms']:,.0f}",
                 f"{measured['p99_ms']:,.0f}",
@@ -107,10 +109,13 @@ def _report(seen: dict[int, dict[int, Measured]]) -> Report:
     unanswered = sum(measured["unanswered"] for by_rate in seen.values() for measured in by_rate.values())
     return Report(
         title="Look-ups by event: from being due to the answer's arrival, through Kafka",
-        columns=("processes", "asked a second", "answered", "kept", "p50 ms", "p99 ms", "CPU µs"),
+        columns=("processes", "asked a second", "answered", "until all were", "kept", "p50 ms", "p99 ms", "CPU µs"),
         rows=rows,
         numbers=numbers,
-        notes=(f"{ROUND_S:.0f} s each; answered a second while asking lasted. Never answered: {unanswered:.0f}.",),
+        notes=(
+            f"{ROUND_S:.0f} s each; answered a second while asking lasted, and until the last one was.",
+            f"Never answered: {unanswered:.0f}.",
+        ),
     )
 
 

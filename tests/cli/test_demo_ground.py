@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from lienthong.cli.demo_ground import HOST, MARKER, NotADemonstration, cleared, free_ports, removed
+from lienthong.cli.demo_ground import HOST, MARKER, NotADemonstration, ServersElsewhere, cleared, free_ports, removed
 from lienthong.cli.demo_store import Holdings
 from lienthong.cli.verdict import words
 from lienthong.runtime.datadir import DataDirectory, InUse, data_directory, held
@@ -29,6 +29,21 @@ async def test_what_no_demonstration_has_made_is_left_alone(directory: DataDirec
     with pytest.raises(NotADemonstration):
         await cleared(directory, settings(directory))
     assert (directory.root / "cards.jsonl").exists()
+
+
+@pytest.mark.parametrize(
+    ("setting", "value"),
+    [
+        ("kafka_servers", "kafka.example:9092"),
+        ("projection_url", "redis://store.example"),
+        ("history_url", "postgresql://db.example/history"),
+        ("keys_url", "postgresql://db.example/keys"),
+    ],
+)
+async def test_no_invented_card_comes_to_a_server_elsewhere(directory: DataDirectory, setting: str, value: str) -> None:
+    with pytest.raises(ServersElsewhere, match=f"unset LIENTHONG_{setting.upper()}."):
+        await cleared(directory, load(data_dir=directory.root, **{setting: value}))
+    assert not directory.root.exists()
 
 
 async def test_what_an_earlier_demonstration_left_is_removed(directory: DataDirectory) -> None:

@@ -14,7 +14,7 @@ from rich.console import Console
 from lienthong.adapters.demo_cards import DEMO_CARDS
 from lienthong.cli.console import fail
 from lienthong.cli.demo_decree import Refused
-from lienthong.cli.demo_ground import HOST, NotADemonstration, cleared, free_ports, removed
+from lienthong.cli.demo_ground import HOST, NotADemonstration, ServersElsewhere, cleared, free_ports, removed
 from lienthong.cli.demo_play import Play
 from lienthong.cli.demo_service import Impatient, Interrupted, started, unless_stopped
 from lienthong.cli.demo_words import Page, seconds_en, seconds_vi
@@ -74,7 +74,7 @@ def demo(
         asyncio.run(_demonstrate(settings, asked, (usual.lookup_port, usual.monitor_port)))
     except NotADemonstration as fault:
         fail(str(fault), "Choose another --data-dir.")
-    except (DataDirectoryRefused, ServerFault, Refused, Impatient) as fault:
+    except (DataDirectoryRefused, ServersElsewhere, ServerFault, Refused, Impatient) as fault:
         fail(str(fault))
     except ChildRefused as fault:
         fail(str(fault), f"{data_directory(settings.data_dir).run}/{fault.name}-process.log says why.")

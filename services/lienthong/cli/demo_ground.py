@@ -8,15 +8,22 @@ from pathlib import Path
 from typing import Final
 
 from lienthong.runtime import processes
+from lienthong.runtime.addresses import addresses
 from lienthong.runtime.datadir import DataDirectory, held
 from lienthong.runtime.embedded import STOP_TIMEOUT_S, find_orphan
-from lienthong.runtime.settings import Settings
+from lienthong.runtime.settings import PREFIX, Settings
 from lienthong.runtime.supervisor import server_specs
 
 #: The demonstration listens where nobody but this machine can ask.
 HOST: Final = "127.0.0.1"
 #: Tells a directory that may be emptied from one that holds somebody's data.
 MARKER: Final = "DEMONSTRATION"
+_SETTINGS: Final = {
+    "log": "KAFKA_SERVERS",
+    "projection": "PROJECTION_URL",
+    "history": "HISTORY_URL",
+    "keys": "KEYS_URL",
+}
 _MARKED: Final = "Invented cards; emptied by the next `lienthong demo`.\n"
 
 
@@ -27,16 +34,26 @@ class NotADemonstration(Exception):
         super().__init__(f"{root} is not empty and no demonstration made it, so it is left alone.")
 
 
+class ServersElsewhere(Exception):
+    """Settings name servers that the demonstration must not fill with invented cards."""
+
+    def __init__(self, names: Sequence[str]) -> None:
+        variables = ", ".join(f"{PREFIX}{_SETTINGS[name]}" for name in names)
+        super().__init__(f"The demonstration invents cards, so it plays on servers of its own: unset {variables}.")
+
+
 async def cleared(directory: DataDirectory, settings: Settings) -> None:
     """Make the directory an empty one of the demonstration.
 
-    1. Leave alone what no demonstration has made. 2. Hold the directory, so that one which is playing is not disturbed,
+    1. Leave alone what no demonstration has made, here and elsewhere. 2. Hold the directory, so that one which is playing is not disturbed,
     and stop servers whose parent was killed. 3. Remove everything, and mark the directory.
 
-    Raises NotADemonstration and DataDirectoryRefused.
+    Raises NotADemonstration, ServersElsewhere and DataDirectoryRefused.
     """
     root = directory.root
     # 1
+    if elsewhere := [name for name, address in addresses(settings).items() if address is not None]:
+        raise ServersElsewhere(elsewhere)
     if root.exists() and any(root.iterdir()) and not (root / MARKER).exists():
         raise NotADemonstration(root)
     # 2

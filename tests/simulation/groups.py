@@ -6,24 +6,23 @@ process does that was paused: a zombie, whose writes must do no harm.
 
 import asyncio
 from collections.abc import Iterable
+from contextlib import suppress
 from typing import Final
 
 from lienthong.adapters.event_log import Entry
-from lienthong.adapters.followers import Fault, Follower, Handler, OnFault, Progress, Start
-from lienthong.runtime.backoff import Backoff
+from lienthong.adapters.followers import Follower, Handler, OnFault, Progress, Start, located
+from lienthong.adapters.watching import WATCH_INTERVAL_S, Watch
 from lienthong.runtime.clock import Clock
 from lienthong.runtime.tasks import end
 from tests.simulation.log import Place, SimulatedLog
 from tests.simulation.loop import Life, living
 from tests.simulation.weather import Weather
 
-_SESSION_S: Final = 3.0
+_SESSION_S: Final = 2.0
 _REBALANCE_S: Final = 0.3
 _ZOMBIE_S: Final = 6.0
-_OBSERVE_S: Final = 1.0
 #: Entries in one batch at most: small, so that there are many moments between two.
 _BATCH_MAX: Final = 6
-_FAULTS = (OSError,)
 
 
 class Group:
@@ -124,7 +123,7 @@ class SimulatedReader:
         self._log = log
         self._weather = weather
         self._clock = clock
-        self._on_fault = on_fault
+        self._watch = Watch(log, clock, on_fault)
         self._followings: dict[Place, _Following] = {}
         self._task: asyncio.Task[None] | None = None
 
@@ -147,7 +146,7 @@ class SimulatedReader:
     def start(self) -> "asyncio.Task[None]":
         """Join the group and watch."""
         self._group.join(self)
-        self._task = asyncio.create_task(self._watch())
+        self._task = asyncio.create_task(self._keep_watching())
         return self._task
 
     async def stop(self) -> None:
@@ -188,7 +187,7 @@ class SimulatedReader:
         if before is not None:
             await asyncio.wait([before])
         follower, me = following.follower, asyncio.current_task()
-        position = await Backoff(most_s=1.0).run(following.start)
+        position = await located(follower, following.start)
         if following.mine and following.task is me:
             follower.begin(position)
         while following.mine and following.task is me:
@@ -206,30 +205,17 @@ class SimulatedReader:
         if position is None or position >= len(entries):
             return ()
         await asyncio.sleep(chance.random() * 0.01)
-        strays = self._weather.climate.cut
-        # A gap comes once: asked again, the broker sends what it has.
+        begin, strays = position, self._weather.climate.cut
+        # What came before comes again; a gap comes once: asked again, the broker sends what it has.
         if strays and chance.random() < strays:
             ahead = 0 if following.strayed or position + 1 == len(entries) else 1
-            position = max(0, position + chance.randint(-3, ahead))
-            following.strayed = not following.strayed
-        return tuple(entries[position : position + 1 + int(chance.random() * _BATCH_MAX)])
+            begin = max(0, position + chance.randint(-3, ahead))
+            following.strayed = begin > position
+        return tuple(entries[begin : max(begin, position) + 1 + int(chance.random() * _BATCH_MAX)])
 
-    async def _watch(self) -> None:
+    async def _keep_watching(self) -> None:
         while True:
-            await asyncio.sleep(_OBSERVE_S)
-            try:
-                for stream in sorted({stream for (stream, _), each in self._followings.items() if each.mine}):
-                    await self._observe(stream)
-            except _FAULTS:
-                continue
-
-    async def _observe(self, stream: str) -> None:
-        at = self._clock.now()
-        mine = [each.follower for (name, _), each in self._followings.items() if name == stream and each.mine]
-        stood = [follower.progress.position for follower in mine]
-        bounds = await self._log.bounds(stream, [follower.partition for follower in mine])
-        for follower, position in zip(mine, stood, strict=True):
-            fault: Fault | None = follower.observe(bounds[follower.partition], at, position)
-            if fault is not None:
-                await self._on_fault(follower, fault)
-                follower.told(fault)
+            await asyncio.sleep(WATCH_INTERVAL_S)
+            mine = [each.follower for each in self._followings.values() if each.mine and each.follower.following]
+            with suppress(OSError):
+                await self._watch.look(mine)

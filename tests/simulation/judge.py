@@ -8,6 +8,8 @@ import orjson
 from lienthong.adapters.generations import FIRST
 from lienthong.adapters.projection import Projection
 from lienthong.adapters.projection_layout import CellState
+from lienthong.adapters.register_log import RegisterReader
+from lienthong.adapters.register_mirror import RegisterMirror
 from lienthong.domain.answer import Outcome
 from lienthong_schemas.streams import CARDS, DECISIONS, LOOKUPS
 from tests.simulation.ground import BUCKETS
@@ -21,8 +23,14 @@ from tests.support.audit_projection import audit_cards, audit_register
 #: How long a run may take to settle after its faults have ended, in seconds.
 _SETTLES_WITHIN_S = 60
 #: A process that was killed is started again and has its partitions within this time, in seconds.
-_CALM_FOR_S = 6.0
-_LOOK_EVERY_S = 1.5
+_CALM_FOR_S = 3.0
+_LOOK_EVERY_S = 1.0
+#: How often a desk that cannot tell is asked again, a second later each time.
+_ASKED_AGAIN = 15
+
+
+#: What may be there twice, with one id, of a look-up whose answer was lost by its store and not by its relay.
+_MADE_AGAIN = frozenset({"decision given twice", "answer given twice"})
 
 
 def lost_records(before: dict[bytes, Any], after: dict[bytes, Any]) -> set[str]:
@@ -48,6 +56,8 @@ class Judge:
 
     def __init__(self, world: World) -> None:
         self._world = world
+        self._register = RegisterReader(world.log)
+        self._mirror = RegisterMirror(world.store.client(), FIRST)
         self._projection = Projection(world.store.client(), world.shape.partitions[CARDS.name], FIRST, BUCKETS)
 
     async def settled(self) -> bool:
@@ -78,8 +88,8 @@ class Judge:
         ledger.answered -= world.lost_records
         found += await audit_lookups(log, ledger)
         for each in found:
-            # A decision whose relay had only begun when its store went back is made again, under the same id.
-            if each.kind != "decision given twice" or each.where not in world.lost_records:
+            # One whose store went back while it was being relayed is made again, under the same id.
+            if each.kind not in _MADE_AGAIN or each.where not in world.lost_records:
                 world.violated(f"{each.kind}: {each.where}")
         for process in world.lookups:
             await self._ask_all(process)
@@ -95,7 +105,12 @@ class Judge:
             await self._ask(process, {"kind": "insurance_number", "number": stranger}, None, Outcome.NOT_FOUND)
 
     async def _ask(self, process: Any, shown: dict[str, Any], card: CardHistory | None, wanted: Outcome | None) -> None:
-        outcome = await self._world.ask(process, question(shown, "01004"), card)
+        outcome: Outcome | None = Outcome.CANNOT_TELL
+        for _ in range(_ASKED_AGAIN):
+            outcome = await self._world.ask(process, question(shown, "01004"), card)
+            if outcome not in {None, Outcome.CANNOT_TELL}:
+                break
+            await asyncio.sleep(_LOOK_EVERY_S)
         if outcome in {None, Outcome.CANNOT_TELL} or (wanted is not None and outcome is not wanted):
             self._world.violated(f"in calm {process.name} answers {outcome} about {shown['number']}, not {wanted}")
 
@@ -116,6 +131,9 @@ class Judge:
             if key.endswith(b"outbox") and isinstance(held, Stream)
         }
         waits += [f"{key.decode()} holds {len(held.entries)}" for key, held in outboxes.items() if held.entries]
+        waits += [f"{path.name} is spooled" for path, file in world.grounds.disk.files.items() if file.content]
+        batches, mirrored = len((await self._register.refresh()).batches), (await self._mirror.stands()).entries
+        waits += [f"the mirror has {mirrored} of {batches} batches"] if mirrored != batches else []
         return waits + self._unanswered()
 
     def _lag(self, cell: int, state: CellState, end: int) -> list[str]:

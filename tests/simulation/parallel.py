@@ -1,17 +1,28 @@
-"""Runs many seeds on all processors of the machine, and stops at the first that fails."""
+"""Runs many seeds on all processors of the machine."""
 
-import multiprocessing
 import os
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from multiprocessing import get_context
+from multiprocessing.pool import Pool
+from unittest import mock
 
 from tests.simulation.run import Outcome, simulate
 
+#: The order of a set of texts comes from this, so a run can be had again only with the same one.
+HASHES = {"PYTHONHASHSEED": "0"}
 
-def outcomes(seeds: Iterable[int], workers: int | None = None) -> Iterator[Outcome]:
+
+@contextmanager
+def workers() -> Iterator[Pool]:
+    """Give workers that begin anew: forked ones would share the random state and the Lua of their parent."""
+    with mock.patch.dict(os.environ, HASHES), get_context("spawn").Pool(len(os.sched_getaffinity(0))) as pool:
+        yield pool
+
+
+def outcomes(seeds: Iterable[int]) -> Iterator[Outcome]:
     """Yield the outcome of each seed as it comes."""
-    count = workers or len(os.sched_getaffinity(0))
-    # Forked workers would share the random state and the Lua of their parent; these begin anew.
-    with multiprocessing.get_context("spawn").Pool(count) as pool:
+    with workers() as pool:
         yield from pool.imap_unordered(simulate, seeds, chunksize=4)
 
 

@@ -11,7 +11,7 @@ from unittest import mock
 
 from redis.exceptions import RedisError
 
-from lienthong.adapters import outbox, spool
+from lienthong.adapters import outbox_layout, spool
 from lienthong.lookup import answering as answering_module
 from lienthong.lookup import app as lookup
 from lienthong.lookup.answering import HttpDesk
@@ -28,7 +28,7 @@ Main = Callable[["Process"], Awaitable[None]]
 #: Outbox cells for decisions over HTTP: few, because each is looked at once a second.
 HTTP_CELLS = 2
 #: A supervisor starts a process again after this long at most, in seconds.
-_AGAIN_S = 2.0
+_AGAIN_S = 1.0
 #: What ends a process that begins while a server is away; it is started again until it succeeds.
 _PASSING = (RedisError, OSError)
 
@@ -83,14 +83,12 @@ def doubled(grounds: Grounds) -> Iterator[None]:
     with ExitStack() as stack:
         for module in (projector, lookup):
             stack.enter_context(mock.patch.object(module, "grounded", grounds.grounded))
-            for name in ("open_keys", "KeyStore"):
-                if hasattr(module, name):
-                    stack.enter_context(mock.patch.object(module, name, LastingKeys))
+            stack.enter_context(mock.patch.object(module, "open_keys", LastingKeys))
         ticking = SimpleNamespace(perf_counter=grounds.weather.loop.time, monotonic=grounds.weather.loop.time)
         for replaced, name, made in (
             (keeper, "BUCKETS", BUCKETS),
             (lookup, "_image_reader", no_images),
-            (outbox, "HTTP_CELLS", HTTP_CELLS),
+            (outbox_layout, "HTTP_CELLS", HTTP_CELLS),
             (answering_module, "time", ticking),
             (spool, "time", ticking),
             (spool, "created", grounds.disk.created),

@@ -11,7 +11,8 @@ from tests.simulation.loop import Life, SimulatedLoop, Stuck
 
 
 def loop_of(seed: int) -> SimulatedLoop:
-    return SimulatedLoop(Random(seed), in_turn=0.0)  # type: ignore[abstract]  # nothing opens a socket
+    chance = Random(seed)  # noqa: S311  # an order that can be had again
+    return SimulatedLoop(chance, in_turn=0.0)  # type: ignore[abstract]  # nothing opens a socket
 
 
 def ran(loop: SimulatedLoop, work: Coroutine[Any, Any, Any]) -> Any:

@@ -64,7 +64,7 @@ class Shape:
             shards=chance.choice((1, 1, 2, 3)),
             projectors=chance.choice((1, 2, 2)),
             lookups=chance.choice((1, 2)),
-            seconds=chance.uniform(6, 16),
+            seconds=chance.uniform(4, 10),
             climate=Climate.drawn(chance),
             zombies=chance.choice((0.0, 0.3)),
             named=chance.random() < 0.5,
@@ -216,7 +216,7 @@ class World:
 
     async def _ask(self) -> None:
         while self.now < self.shape.seconds:
-            await asyncio.sleep(self.chance.random())
+            await asyncio.sleep(self.chance.random() * 0.7)
             asked, card = self._question(self.chance.choice(FACILITIES))
             await self.ask(self.chance.choice(self.lookups), asked, card)
 

@@ -45,8 +45,8 @@ class ServersElsewhere(Exception):
 async def cleared(directory: DataDirectory, settings: Settings) -> None:
     """Make the directory an empty one of the demonstration.
 
-    1. Leave alone what no demonstration has made, here and elsewhere. 2. Hold the directory, so that one which is playing is not disturbed,
-    and stop servers whose parent was killed. 3. Remove everything, and mark the directory.
+    1. Leave alone what no demonstration has made, here and elsewhere. 2. Hold the directory, so that one which is
+    playing is not disturbed, and stop servers whose parent was killed. 3. Remove everything, and mark the directory.
 
     Raises NotADemonstration, ServersElsewhere and DataDirectoryRefused.
     """

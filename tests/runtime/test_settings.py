@@ -69,6 +69,7 @@ def test_a_given_setting_goes_before_the_environment_and_none_is_not_given(monke
             "1025",
             "LIENTHONG_CARD_PARTITIONS must be a number of partitions of cards.v1 from 1 to 1024, not '1025'.",
         ),
+        ("CARD_BUCKETS", "0", "LIENTHONG_CARD_BUCKETS must be a number of buckets from 1 to 32768, not '0'."),
         (
             "PROJECTION_URL",
             "http://store.example",

@@ -26,6 +26,7 @@ from lienthong.runtime.datadir import DataDirectory
 from lienthong.runtime.settings import Settings
 from tests.simulation.disk import Disk
 from tests.simulation.groups import Group, SimulatedReader
+from tests.simulation.history import emptied
 from tests.simulation.log import Partitions, SimulatedLog
 from tests.simulation.loop import SimulatedLoop
 from tests.simulation.store import Store
@@ -81,6 +82,7 @@ class Grounds:
         self.store = store
         self.clock: Clock = SimulatedClock(weather.loop)
         self.disk = Disk(weather)
+        self.history = emptied(weather)
         self.groups: dict[str, Group] = {}
         #: How often a member of a group hears late that a partition is another's, and whether processes have names.
         self.zombies = 0.0

@@ -1,11 +1,13 @@
 """What must hold of a run once its faults have ended: it settles, and nothing is lost, double or wrong."""
 
 import asyncio
+from collections import Counter
 from typing import Any
 
 import orjson
 
 from lienthong.adapters.generations import FIRST
+from lienthong.adapters.history import VolumeFilter
 from lienthong.adapters.projection import Projection
 from lienthong.adapters.projection_layout import CellState
 from lienthong.adapters.register_log import RegisterReader
@@ -16,7 +18,7 @@ from tests.simulation.ground import BUCKETS
 from tests.simulation.keyspace_streams import Stream
 from tests.simulation.work import CardHistory, question
 from tests.simulation.world import World
-from tests.support.audit import lost, read_stream
+from tests.support.audit import Finding, lost, read_stream
 from tests.support.audit_lookups import audit_lookups
 from tests.support.audit_projection import audit_cards, audit_register
 
@@ -87,12 +89,32 @@ class Judge:
         # What was answered over HTTP and lost with its store before it was relayed is lost, as is said.
         ledger.answered -= world.lost_records
         found += await audit_lookups(log, ledger)
+        if world.monitors:
+            found += self._miscounted()
         for each in found:
             # One whose store went back while it was being relayed is made again, under the same id.
             if each.kind not in _MADE_AGAIN or each.where not in world.lost_records:
                 world.violated(f"{each.kind}: {each.where}")
         for process in world.lookups:
             await self._ask_all(process)
+
+    def _miscounted(self) -> list[Finding]:
+        """Compare what was counted with the distinct decisions of the log, those that were made again among them."""
+        distinct: dict[tuple[str, str], dict[str, Any]] = {}
+        for (stream, _), entries in self._world.partitions.entries.items():
+            for entry in entries if stream == DECISIONS.name else ():
+                event = orjson.loads(entry.value)
+                again = event["outboxepoch"] if event["id"] in self._world.lost_records else ""
+                distinct[event["id"], again] = event["data"]
+        wanted = Counter((data["facility_code"], data["channel"], data["outcome"]) for data in distinct.values())
+        counted: Counter[tuple[str, str, str]] = Counter()
+        for row in self._world.grounds.history.by_facility(VolumeFilter()):
+            counted[row.code, row.channel, row.outcome] += row.lookups
+        return [
+            Finding("decisions miscounted", f"{key}: {counted[key]} for {wanted[key]}")
+            for key in sorted(counted | wanted)
+            if counted[key] != wanted[key]
+        ]
 
     async def _ask_all(self, process: Any) -> None:
         """Ask about every card, and about people who have none."""
@@ -131,6 +153,7 @@ class Judge:
             if key.endswith(b"outbox") and isinstance(held, Stream)
         }
         waits += [f"{key.decode()} holds {len(held.entries)}" for key, held in outboxes.items() if held.entries]
+        waits += self._uncounted()
         waits += [f"{path.name} is spooled" for path, file in world.grounds.disk.files.items() if file.content]
         batches, mirrored = len((await self._register.refresh()).batches), (await self._mirror.stands()).entries
         waits += [f"the mirror has {mirrored} of {batches} batches"] if mirrored != batches else []
@@ -139,6 +162,18 @@ class Judge:
     def _lag(self, cell: int, state: CellState, end: int) -> list[str]:
         lags = [f"cell {cell} stands at {state.position} of {end}"] if state.position != end else []
         return lags + ([f"cell {cell} is incomplete"] if not state.complete else [])
+
+    def _uncounted(self) -> list[str]:
+        """Return the partitions of decisions that the monitor has not counted to their ends."""
+        world = self._world
+        if not world.monitors:
+            return []
+        counted = world.grounds.history.positions(DECISIONS.name)
+        return [
+            f"decisions {partition} are counted to {counted.get(partition, 0)} of {len(entries)}"
+            for (stream, partition), entries in world.partitions.entries.items()
+            if stream == DECISIONS.name and counted.get(partition, 0) != len(entries)
+        ]
 
     def _unanswered(self) -> list[str]:
         """Return the look-ups by event whose decision the log does not hold yet."""

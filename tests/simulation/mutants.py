@@ -6,8 +6,10 @@ from dataclasses import replace
 from typing import Any, Final
 from unittest import mock
 
+from lienthong.adapters import history
 from lienthong.adapters.card_reader import CardReader
 from lienthong.adapters.event_log import EventLog
+from lienthong.adapters.history import History
 from lienthong.adapters.outbox import Message, OutboxCell, Relay, SourceMove
 from lienthong.adapters.projection import Before, Projection, Span
 from lienthong.adapters.projection_reads import CellSaid
@@ -204,6 +206,10 @@ MUTANTS: Final[dict[str, Mutant]] = {
     ),
     "an entry of the outbox is dropped now and then": _replaced(Relay, "__init__", _forgetful),
     "an entry of the outbox is removed before the log has it": _replaced(Relay, "relay_once", _removed_first),
+    "a decision is counted as often as it is relayed": _replaced(
+        History, "_unmarked", lambda _: lambda _self, _connection, _partition, lookups: list(lookups)
+    ),
+    "counts are kept without their position": lambda: mock.patch.object(history, "move", return_value=None),
     "an outbox that went back goes on in its epoch": _rewritten(
         _OUTBOX,
         b"if epoch == '' or last < tonumber(args[3]) then epoch = args[2] end",

@@ -15,8 +15,8 @@ from lienthong.adapters import outbox_layout, spool
 from lienthong.lookup import answering as answering_module
 from lienthong.lookup import app as lookup
 from lienthong.lookup.answering import HttpDesk
+from lienthong.monitor import app as monitor
 from lienthong.projector import app as projector
-from lienthong.projector import keeper
 from lienthong.runtime.settings import Settings, load
 from tests.simulation.ground import BUCKETS, Grounds, LastingKeys, no_images
 from tests.simulation.loop import Life
@@ -81,12 +81,12 @@ class Process:
 def doubled(grounds: Grounds) -> Iterator[None]:
     """Put the doubles in place of what opens connections and files, while the block lasts."""
     with ExitStack() as stack:
-        for module in (projector, lookup):
+        for module in (projector, lookup, monitor):
             stack.enter_context(mock.patch.object(module, "grounded", grounds.grounded))
             stack.enter_context(mock.patch.object(module, "open_keys", LastingKeys))
         ticking = SimpleNamespace(perf_counter=grounds.weather.loop.time, monotonic=grounds.weather.loop.time)
         for replaced, name, made in (
-            (keeper, "BUCKETS", BUCKETS),
+            (monitor, "open_history", lambda *_: grounds.history),
             (lookup, "_image_reader", no_images),
             (outbox_layout, "HTTP_CELLS", HTTP_CELLS),
             (answering_module, "time", ticking),
@@ -102,7 +102,7 @@ def doubled(grounds: Grounds) -> Iterator[None]:
 @cache
 def settings(instance: str | None = None) -> Settings:
     """Return settings that nothing is read from, of a named instance or of any."""
-    return load(data_dir=Path("nowhere"), instance=instance)
+    return load(data_dir=Path("nowhere"), instance=instance, card_buckets=BUCKETS)
 
 
 def projecting(grounds: Grounds) -> Main:
@@ -123,6 +123,18 @@ def answering(grounds: Grounds) -> Main:
         async with lookup.running(settings(instance), grounds.clock) as parts:
             process.desk = parts.desk
             done, _ = await asyncio.wait(parts.work, return_when=asyncio.FIRST_COMPLETED)
+            for each in done:
+                each.result()
+
+    return main
+
+
+def counting(grounds: Grounds) -> Main:
+    """Return the main of a monitor."""
+
+    async def main(_: Process) -> None:
+        async with monitor.running(settings(), grounds.clock) as running:
+            done, _others = await asyncio.wait(running.work, return_when=asyncio.FIRST_COMPLETED)
             for each in done:
                 each.result()
 

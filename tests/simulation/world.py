@@ -20,7 +20,7 @@ from lienthong_schemas.streams import CARDS, LOOKUPS
 from tests.simulation.ground import Grounds
 from tests.simulation.log import Partitions, SimulatedLog
 from tests.simulation.loop import Life, SimulatedLoop
-from tests.simulation.processes import Process, answering, asked_of, projecting
+from tests.simulation.processes import Process, answering, asked_of, counting, projecting
 from tests.simulation.store import Shard, Store
 from tests.simulation.weather import CALM, Climate, Server, Weather
 from tests.simulation.work import FACILITIES, CardHistory, Work, lookup_event, poison, presented, question
@@ -48,6 +48,7 @@ class Shape:
     climate: Climate
     zombies: float
     named: bool
+    monitors: int
     blows: int
     poison: float
 
@@ -68,6 +69,8 @@ class Shape:
             climate=Climate.drawn(chance),
             zombies=chance.choice((0.0, 0.3)),
             named=chance.random() < 0.5,
+            # Counting in SQL takes half as long as all else together.
+            monitors=chance.choice((0, 0, 0, 0, 0, 0, 1, 2)),
             blows=chance.choice((0, 1, 2, 3, 5)),
             poison=chance.choice((0.0, 0.1)),
         )
@@ -93,12 +96,13 @@ class World:
         self.spooled: set[str] = set()
         self.projectors = [self._process(f"projector{at}", projecting) for at in range(self.shape.projectors)]
         self.lookups = [self._process(f"lookup{at}", answering) for at in range(self.shape.lookups)]
+        self.monitors = [self._process(f"monitor{at}", counting) for at in range(self.shape.monitors)]
         self._copies: list[tuple[Shard, dict[bytes, Any]]] = []
 
     @property
     def processes(self) -> list[Process]:
         """All processes."""
-        return [*self.projectors, *self.lookups]
+        return [*self.projectors, *self.lookups, *self.monitors]
 
     @property
     def servers(self) -> list[Server]:

@@ -1,5 +1,6 @@
 """How commands speak: results on standard output, progress and faults on standard error, in one sentence each."""
 
+import logging
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -26,6 +27,11 @@ def fail(sentence: str, next_step: str = "") -> NoReturn:
     if next_step:
         err.print(f"  → {escape(next_step)}", soft_wrap=True)
     raise typer.Exit(FAULT)
+
+
+def say_faults_once() -> None:
+    """Keep the log client's account of each attempt from where people read: a sentence says what came of it."""
+    logging.getLogger("aiokafka").addHandler(logging.NullHandler())
 
 
 def plain(text: object) -> str:

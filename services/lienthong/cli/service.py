@@ -13,10 +13,11 @@ from lienthong.adapters.event_log import EventLog
 from lienthong.adapters.generations import FIRST, Generations
 from lienthong.adapters.ground import grounded
 from lienthong.adapters.kafka_admin import TopicsUnusable
-from lienthong.adapters.projection import Projection, ProjectionRefused, WentBack
+from lienthong.adapters.projection import Projection, WentBack
+from lienthong.adapters.projection_servers import ProjectionRefused
 from lienthong.adapters.register_log import RegisterGap
 from lienthong.adapters.register_mirror import RegisterMirror
-from lienthong.cli.console import fail
+from lienthong.cli.console import fail, say_faults_once
 from lienthong.runtime.clock import SystemClock
 from lienthong.runtime.datadir import DataDirectory, data_directory
 from lienthong.runtime.settings import Settings
@@ -57,6 +58,7 @@ async def answers(asked: Awaitable[object]) -> bool:
 @asynccontextmanager
 async def open_service(settings: Settings) -> AsyncIterator[Service | None]:
     """Connect to the servers that the settings name; None where the log does not answer."""
+    say_faults_once()
     async with grounded(settings, SystemClock()) as ground:
         if await answers(ground.log.bounds(REGISTER.name)):
             generation = await _generation(ground.store)

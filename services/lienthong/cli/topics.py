@@ -1,7 +1,6 @@
 """`lienthong topics`: makes the topics of a distributed log, and says where they depart from what they must be."""
 
 import asyncio
-import logging
 from collections.abc import Callable, Coroutine, Sequence
 from typing import Annotated, Any
 
@@ -10,7 +9,7 @@ import typer
 from lienthong.adapters.event_log import LogAway
 from lienthong.adapters.kafka_admin import TlsFileRefused, TopicAdmin, TopicsRefused, refuse_unusable, topic_admin
 from lienthong.adapters.kafka_topics import REPLICATION, Drift, Topic, drifts, topics
-from lienthong.cli.console import OTHER, YES, fail, out, plain, print_json, say, table_of, warn
+from lienthong.cli.console import OTHER, YES, fail, out, plain, print_json, say, say_faults_once, table_of, warn
 from lienthong.cli.options import AsJson, settings_of
 from lienthong.runtime.settings import Settings
 
@@ -63,7 +62,7 @@ async def start_on_sound_topics(settings: Settings) -> None:
     """
     if settings.kafka_servers is None:
         return
-    _let_the_client_be_silent()
+    say_faults_once()
     try:
         async with asyncio.timeout(_START_TIMEOUT_S):
             await refuse_unusable(settings)
@@ -109,7 +108,7 @@ def _run(work: Work, replication: int) -> dict[str, Any]:
     settings = settings_of()
     if settings.kafka_servers is None:
         fail("No brokers are named, and an embedded log needs no topics.", "Set LIENTHONG_KAFKA_SERVERS=HOST:PORT,…")
-    _let_the_client_be_silent()
+    say_faults_once()
     try:
         return asyncio.run(_asked(settings, work, replication))
     except TlsFileRefused as fault:
@@ -121,11 +120,6 @@ def _run(work: Work, replication: int) -> dict[str, Any]:
             f"The brokers {settings.kafka_servers} cannot be reached: {fault}.",
             "Start them, or correct LIENTHONG_KAFKA_….",
         )
-
-
-def _let_the_client_be_silent() -> None:
-    """Keep its account of each attempt to connect from where people read: what came of them is said in a sentence."""
-    logging.getLogger("aiokafka").addHandler(logging.NullHandler())
 
 
 async def _asked(settings: Settings, work: Work, replication: int) -> dict[str, Any]:

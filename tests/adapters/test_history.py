@@ -2,7 +2,9 @@
 
 import threading
 from collections import Counter
+from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
 from itertools import pairwise
 
 import pytest
@@ -140,26 +142,53 @@ def test_marks_go_once_they_are_superseded_and_their_decisions_let_go(history: H
     assert history.count(stretch(4, 7), again) == 1
 
 
-def test_monitors_that_count_the_same_partitions_at_once_count_each_decision_once(open_database: OpenDatabase) -> None:
-    stream = [lookup(at, facility=f"0100{at % 3}") for at in range(60)]
-    histories = [History(open_database()) for _ in range(3)]
+def together(*runs: Callable[[], object]) -> list[BaseException]:
+    """Run at once, each in a thread of its own, and return the faults."""
+    begin = threading.Barrier(len(runs))
     faults: list[BaseException] = []
 
-    def run(history: History) -> None:
+    def run(each: Callable[[], object]) -> None:
         try:
-            for partition in (0, 1):
-                for begin in range(0, 60, 4):
-                    history.count(stretch(begin, begin + 4, partition), stream[begin : begin + 4])
-        except BaseException as fault:  # noqa: BLE001  # it is shown by the assertion
+            begin.wait()
+            each()
+        except BaseException as fault:  # noqa: BLE001  # it is shown by who asks
             faults.append(fault)
 
-    threads = [threading.Thread(target=run, args=(each,)) for each in histories]
+    threads = [threading.Thread(target=run, args=(each,)) for each in runs]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    assert faults == []
+    return faults
+
+
+def test_monitors_that_count_the_same_partitions_at_once_count_each_decision_once(open_database: OpenDatabase) -> None:
+    stream = [lookup(at, facility=f"0100{at % 3}") for at in range(60)]
+    histories = [History(open_database()) for _ in range(3)]
+
+    def run(history: History) -> None:
+        for partition in (0, 1):
+            for begin in range(0, 60, 4):
+                history.count(stretch(begin, begin + 4, partition), stream[begin : begin + 4])
+
+    assert together(*(partial(run, each) for each in histories)) == []
     assert facilities(histories[0]) == dict.fromkeys(("01000", "01001", "01002"), 40)
+
+
+def test_partitions_that_bring_the_same_minutes_in_another_order_do_not_lock_each_other_out(
+    open_database: OpenDatabase,
+) -> None:
+    minutes = [f"2025-08-01T{number // 60:02d}:{number % 60:02d}" for number in range(300)]
+
+    def run(history: History, partition: int, order: Sequence[str]) -> None:
+        for turn in range(5):
+            first = turn * len(minutes)
+            batch = [replace(lookup(first + at), minute=minute) for at, minute in enumerate(order)]
+            history.count(stretch(first, first + len(minutes), partition), batch)
+
+    one, other = History(open_database()), History(open_database())
+    assert together(partial(run, one, 0, minutes), partial(run, other, 1, minutes[::-1])) == []
+    assert one.by_minute(EVERYTHING) == [(minute, 10) for minute in minutes]
 
 
 @settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])  # partitions keep them apart

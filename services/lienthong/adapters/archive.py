@@ -59,6 +59,8 @@ class Archive:
         """
         oldest = self._oldest()
         kept = [(offset, decision) for offset, decision in given if decision.day >= oldest]
+        # Who stores a decision that another partition brings as well waits for it: in one order, so never in a circle.
+        kept.sort(key=lambda each: (each[1].day, each[1].decision_id, each[0]))
         self._days.make({decision.day for _, decision in kept})
         try:
             with self._database.writing() as connection:

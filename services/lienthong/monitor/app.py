@@ -1,7 +1,7 @@
 """Puts the monitor together: counts and archive of decisions, what must be let go in time, and the HTTP routes."""
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -41,12 +41,12 @@ class Monitor:
     history: History
     archive: Archive
     feed: RegisterFeed
-    readers: Sequence[Reader]
+    readers: Mapping[str, Reader]
     work: Sequence[asyncio.Task[Any]]
 
-    def progress(self) -> list[Progress]:
-        """Return how far the counts and the archive have read each partition."""
-        return [each for reader in self.readers for each in reader.progress()]
+    def progress(self) -> list[tuple[str, Progress]]:
+        """Return how far each partition was read, by the counts and by the archive."""
+        return [(name, each) for name, reader in self.readers.items() for each in reader.progress()]
 
 
 @asynccontextmanager
@@ -65,9 +65,9 @@ async def running(settings: Settings, clock: Clock) -> AsyncIterator[Monitor]:
         letters = DeadLetters(ground.log, sealer, clock, NAME)
         counts = DecisionConsumer(Counts(history), letters.set_aside)
         archived = DecisionConsumer(Archived(archive), letters.set_aside)
-        readers = [_reader(ground, NAME, counts), _reader(ground, ARCHIVE, archived)]
-        reading = [reader.start() for reader in readers]
-        for reader in readers:
+        readers = {NAME: _reader(ground, NAME, counts), ARCHIVE: _reader(ground, ARCHIVE, archived)}
+        reading = [reader.start() for reader in readers.values()]
+        for reader in readers.values():
             stack.push_async_callback(reader.stop)
         work: list[asyncio.Task[Any]] = [
             asyncio.create_task(keep_letting_go(ground.log, sealer, clock), name="retention"),

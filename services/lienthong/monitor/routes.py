@@ -94,7 +94,9 @@ def _place(query: VolumeQuery) -> OnePlace | None:
     return place
 
 
-def health_routes(progress: Callable[[], list[Progress]], ping_history: Callable[[], None], clock: Clock) -> APIRouter:
+def health_routes(
+    progress: Callable[[], list[tuple[str, Progress]]], ping_history: Callable[[], None], clock: Clock
+) -> APIRouter:
     """Return the routes by which an operator sees that the process lives and that it counts and archives."""
     router = APIRouter(tags=["health"])
 
@@ -107,13 +109,14 @@ def health_routes(progress: Callable[[], list[Progress]], ping_history: Callable
         fault = await _fault_of(ping_history)
         stalled = [
             {
+                "reader": reader,
                 "stream": each.stream,
                 "partition": each.partition,
                 "position": each.position,
                 "lag": each.lag,
                 "failing": each.failing,
             }
-            for each in progress()
+            for reader, each in progress()
             if not each.progressing(clock.now(), PROGRESS_WITHIN)
         ]
         ready = fault is None and not stalled

@@ -10,6 +10,7 @@ from sqlalchemy import Connection, Engine, Table, create_engine, event, text
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import DBAPIError, InterfaceError, InternalError, OperationalError, SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as NoConnectionFree
+from sqlalchemy.pool import ConnectionPoolEntry
 
 from lienthong.adapters.database_faults import DatabaseAway, DatabaseRefused
 
@@ -53,7 +54,8 @@ class Database:
         return self.engine.dialect.name == "postgresql"
 
     def close(self) -> None:
-        """Close every connection that is not in use."""
+        """Close every connection; one that a thread still uses is closed as soon as it is given back."""
+        event.listen(self.engine, "checkin", _close_for_good)
         self.engine.dispose()
 
     @contextmanager
@@ -139,6 +141,10 @@ def _prepare_file(connection: Any, _record: object) -> None:
 def _begin(connection: Connection) -> None:
     writes = connection.get_execution_options().get(_WRITES, False)
     connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+
+
+def _close_for_good(_connection: object, record: ConnectionPoolEntry) -> None:
+    record.invalidate()
 
 
 def reason_of(fault: SQLAlchemyError) -> str:

@@ -35,24 +35,6 @@ _ASKED_AGAIN = 15
 _MADE_AGAIN = frozenset({"decision given twice", "answer given twice"})
 
 
-def lost_records(before: dict[bytes, Any], after: dict[bytes, Any]) -> set[str]:
-    """Return the ids of the events that an outbox held before its store went back, and holds no more."""
-    ids = set()
-    for key, held in before.items():
-        if not isinstance(held, Stream) or not key.endswith(b"outbox"):
-            continue
-        now = after.get(key)
-        kept = {tuple(fields) for _, fields in now.entries} if isinstance(now, Stream) else set()
-        for _, fields in held.entries:
-            if tuple(fields) not in kept:
-                ids |= {
-                    orjson.loads(value)["id"]
-                    for name, value in zip(fields[::2], fields[1::2], strict=True)
-                    if name.startswith(b"v")
-                }
-    return ids
-
-
 class Judge:
     """Looks at a world whose faults have ended."""
 
@@ -88,11 +70,12 @@ class Judge:
         found += await audit_register(log, world.store.client(), ledger)
         # What was answered over HTTP and lost with its store before it was relayed is lost, as is said.
         ledger.answered -= world.lost_records
+        world.lost_records |= world.offered if world.store_lost else set()
         found += await audit_lookups(log, ledger)
         if world.monitors:
             found += self._miscounted()
         for each in found:
-            # One whose store went back while it was being relayed is made again, under the same id.
+            # One whose store went back while it was being relayed, or moved from the spool, comes again under its id.
             if each.kind not in _MADE_AGAIN or each.where not in world.lost_records:
                 world.violated(f"{each.kind}: {each.where}")
         for process in world.lookups:

@@ -13,7 +13,7 @@ import structlog
 from lienthong.adapters.spool import Spool
 from lienthong.adapters.spool_files import Spooled
 from tests.simulation.ground import chance_from
-from tests.simulation.judge import Judge, lost_records
+from tests.simulation.judge import Judge
 from tests.simulation.loop import SimulatedLoop, Stuck
 from tests.simulation.processes import doubled
 from tests.simulation.world import World
@@ -38,7 +38,7 @@ def simulate(seed: int, *, trace: bool = False) -> Outcome:
     _be_quiet()
     asyncio.events._set_running_loop(loop)
     world = World(loop, chance)
-    world.store.changed = lambda before, after: world.lost_records.update(lost_records(before, after))
+    world.store.changed = world.went_back
     if trace:
         world.weather.lines = []
     with chance_from(chance, world.grounds.clock), doubled(world.grounds), noted(world):
@@ -60,10 +60,11 @@ def simulate(seed: int, *, trace: bool = False) -> Outcome:
 
 @contextmanager
 def noted(world: World) -> Iterator[None]:
-    """Note which decisions the spool said that it keeps, while the block lasts."""
+    """Note which decisions the spool was given and which it said that it keeps, while the block lasts."""
     keep = Spool.keep
 
     async def kept(spool: Spool, record: Spooled, within_s: float) -> bool:
+        world.offered.add(record.decision_id)
         is_kept = await keep(spool, record, within_s)
         if is_kept:
             world.spooled.add(record.decision_id)

@@ -18,6 +18,7 @@ from lienthong.lookup.answering import HttpAnswer, HttpDesk
 from lienthong_schemas.questions import Question
 from lienthong_schemas.streams import CARDS, LOOKUPS
 from tests.simulation.ground import Grounds
+from tests.simulation.keyspace_streams import Stream
 from tests.simulation.log import Partitions, SimulatedLog
 from tests.simulation.loop import Life, SimulatedLoop
 from tests.simulation.processes import Process, answering, asked_of, counting, projecting
@@ -92,8 +93,12 @@ class World:
         self.log = SimulatedLog(self.partitions, self.weather)
         self.ledger = Ledger()
         self.violations: list[str] = []
+        #: Ids of decisions that a store lost before they were relayed, or of which it lost that it had them.
         self.lost_records: set[str] = set()
+        #: Ids of decisions that were given to the spool, and of those that it said it keeps.
+        self.offered: set[str] = set()
         self.spooled: set[str] = set()
+        self.store_lost = False
         self.projectors = [self._process(f"projector{at}", projecting) for at in range(self.shape.projectors)]
         self.lookups = [self._process(f"lookup{at}", answering) for at in range(self.shape.lookups)]
         self.monitors = [self._process(f"monitor{at}", counting) for at in range(self.shape.monitors)]
@@ -132,6 +137,11 @@ class World:
         self.weather.climate = CALM
         for server in self.servers:
             server.away = server.silent = False
+
+    def went_back(self, before: dict[bytes, Any], after: dict[bytes, Any]) -> None:
+        """Hear that a shard of the store lost something: its keys before and after."""
+        self.store_lost = True
+        self.lost_records |= lost_records(before, after)
 
     def violated(self, text: str) -> None:
         """Note something that must not happen."""
@@ -298,3 +308,21 @@ class World:
 def decision_id(body: bytes) -> str:
     """Return the id of an answer."""
     return str(orjson.loads(body)["decision_id"])
+
+
+def lost_records(before: dict[bytes, Any], after: dict[bytes, Any]) -> set[str]:
+    """Return the ids of the events that an outbox held before its store went back, and holds no more."""
+    ids = set()
+    for key, held in before.items():
+        if not isinstance(held, Stream) or not key.endswith(b"outbox"):
+            continue
+        now = after.get(key)
+        kept = {tuple(fields) for _, fields in now.entries} if isinstance(now, Stream) else set()
+        for _, fields in held.entries:
+            if tuple(fields) not in kept:
+                ids |= {
+                    orjson.loads(value)["id"]
+                    for name, value in zip(fields[::2], fields[1::2], strict=True)
+                    if name.startswith(b"v")
+                }
+    return ids

@@ -104,7 +104,7 @@ class Keyspace(StreamCommands):
             del self._expiring[key]
             self.keys.pop(key, None)
         value = self.keys.get(key)
-        if value is not None and not isinstance(value, kind):
+        if value is not None and kind is not object and type(value) is not kind:
             message = "WRONGTYPE Operation against a key holding the wrong kind of value"
             raise ResponseError(message)
         return value
@@ -316,8 +316,9 @@ def keys_of(command: Sequence[Any]) -> Iterable[bytes]:
     if name in {"DEL", "UNLINK", "EXISTS"}:
         return [_encoded(each) for each in command[1:]]
     if name == "XREAD":
-        given = command[command.index(b"STREAMS") + 1 :]
-        return [_encoded(each) for each in given[: len(given) // 2]]
+        words = [_encoded(each) for each in command]
+        given = words[words.index(b"STREAMS") + 1 :]
+        return given[: len(given) // 2]
     if name.startswith(("PING", "TIME", "CONFIG", "FUNCTION", "KEYS", "INFO")):
         return []
     at = 2 if name == "XINFO" else 1

@@ -35,11 +35,13 @@ class StreamCommands:
         raise NotImplementedError
 
     def _do_xadd(self, args: list[bytes]) -> bytes:
-        stream = self._changing(args[0], Stream)
-        identifier = _next_id(args[1], stream.last)
-        if identifier <= stream.last:
+        held = self._held(args[0], Stream)
+        last = (0, 0) if held is None else held.last
+        identifier = _next_id(args[1], last)
+        if identifier <= last:
             message = "The ID specified in XADD is equal or smaller than the target stream top item"
             raise ResponseError(message)
+        stream = self._changing(args[0], Stream)
         stream.entries.append((identifier, args[2:]))
         stream.last = identifier
         self.grown.append(args[0])
@@ -89,6 +91,8 @@ class StreamCommands:
         return gone
 
     def _do_xdel(self, args: list[bytes]) -> int:
+        if self._held(args[0], Stream) is None:
+            return 0
         held = self._changing(args[0], Stream)
         wanted = {_id(each) for each in args[1:]}
         kept = [entry for entry in held.entries if entry[0] not in wanted]

@@ -116,8 +116,8 @@ def elsewhere_postgres() -> Iterator[str | None]:
 
 @pytest.fixture
 def kafka_cluster(session_kafka_cluster: KafkaCluster) -> KafkaCluster:
-    """Three brokers of this machine, all there; topics of other tests may be on them."""
-    asyncio.run(session_kafka_cluster.heal())
+    """Three brokers of this machine, without any topic: a thousand of other tests' would wear them down."""
+    asyncio.run(session_kafka_cluster.empty())
     return session_kafka_cluster
 
 

@@ -8,10 +8,13 @@ from dataclasses import dataclass, field
 
 import orjson
 
+from lienthong.adapters.card_codec import digest
+from lienthong.adapters.card_layout import CardFact
 from lienthong.adapters.event_log import EventLog
 from lienthong.adapters.generated_places import shipped_places
-from lienthong.adapters.generator import CardPlan, card, card_line, card_lines
+from lienthong.adapters.generator import CardPlan, GeneratedCard, card, card_line, card_lines
 from lienthong.adapters.projection import Projection
+from lienthong.adapters.projection_layout import DIGEST_MODULUS
 from lienthong.adapters.publishing import Draft, Published, Publisher
 from lienthong.adapters.registers import facts_of, shipped
 from lienthong.runtime.clock import SystemClock
@@ -51,9 +54,22 @@ def keyed_events(count: int) -> Iterator[list[tuple[str, bytes]]]:
 
 @dataclass(slots=True, kw_only=True)
 class Truth:
-    """What a store must hold after the events that were given so far: the highest revision of each card."""
+    """What a store must hold after the events that were given so far: the highest revision of each card.
 
-    highest: dict[str, int] = field(default_factory=dict)
+    `highest` has them with their SHA-256; `citizen_ids` counts those of all events, `citizens` has each once.
+    """
+
+    highest: dict[str, tuple[int, bytes]] = field(default_factory=dict)
+    citizen_ids: int = 0
+    citizens: set[str] = field(default_factory=set)
+
+    def enter(self, generated: GeneratedCard) -> None:
+        """Take one event."""
+        data = generated.data
+        offered = (data["revision"], digest(CardFact(generated.type, data)))
+        self.highest[data["id"]] = max(offered, self.highest.get(data["id"], offered))
+        self.citizen_ids += len(data["citizen_ids"])
+        self.citizens.update(data["citizen_ids"])
 
     @property
     def cards(self) -> int:
@@ -63,7 +79,12 @@ class Truth:
     @property
     def revisions(self) -> int:
         """The sum of their highest revisions."""
-        return sum(self.highest.values())
+        return sum(revision for revision, _ in self.highest.values())
+
+    @property
+    def digest(self) -> int:
+        """The sum of their SHA-256, as a projection has it."""
+        return sum(int.from_bytes(sha256, "big") for _, sha256 in self.highest.values()) % DIGEST_MODULUS
 
 
 def revised_events(events: int, truth: Truth) -> Iterator[list[tuple[str, bytes]]]:
@@ -89,9 +110,8 @@ def revised_events(events: int, truth: Truth) -> Iterator[list[tuple[str, bytes]
                 waiting.append((index, 3 - revision))
             fresh += 1
         generated = card(made, index, revision)
-        number = generated.data["id"]
-        truth.highest[number] = max(revision, truth.highest.get(number, 0))
-        chunk.append((number, card_line(made, generated).rstrip()))
+        truth.enter(generated)
+        chunk.append((generated.data["id"], card_line(made, generated).rstrip()))
         if len(chunk) == CHUNK:
             yield chunk
             chunk = []

@@ -11,6 +11,7 @@ from typing import Any
 
 from lienthong.adapters.card_codec import revision_of
 from lienthong.adapters.projection import Projection
+from lienthong.adapters.projection_layout import DIGEST_MODULUS
 from lienthong.runtime.connection import servers
 from lienthong_schemas.streams import CARDS
 from tests.bench.cards import Truth, revised_events
@@ -104,7 +105,7 @@ async def _reached(made: Distributed, projection: Projection, worker: int, event
 
 
 async def verify(made: Distributed, truth: Truth) -> None:
-    """Assert that each card is in the store once, at its highest revision."""
+    """Assert that each card is in the store once, at its highest revision, and that the digests are theirs."""
     projection = Projection(made.store, made.settings.card_partitions)
     await projection.learn()
     cards = revisions = 0
@@ -113,6 +114,7 @@ async def verify(made: Distributed, truth: Truth) -> None:
             for _, packed in await projection.records(cell, first):
                 cards, revisions = cards + 1, revisions + revision_of(packed)
     assert (cards, revisions) == (truth.cards, truth.revisions), (cards, revisions, truth.cards, truth.revisions)
+    assert sum(state.digest for state in await projection.states()) % DIGEST_MODULUS == truth.digest
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

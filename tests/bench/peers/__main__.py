@@ -15,7 +15,7 @@ from tests.bench.cards import Truth
 from tests.bench.distributed import distributed
 from tests.bench.filling import Cost, Costs, publish_revised
 from tests.bench.measures import Report, ratios
-from tests.bench.peers.contestants import Contestant, Job, KafkaStreams, LienThong, QuixStreams
+from tests.bench.peers.contestants import Contestant, Job, KafkaStreams, KafkaStreamsWhole, LienThong, QuixStreams
 from tests.bench.peers.ledger import ledger
 
 EVENTS, ROUNDS = 300_000, 5
@@ -23,7 +23,7 @@ EVENTS, ROUNDS = 300_000, 5
 
 async def compete(events: int, rounds: int) -> Report:
     """Let each do the job in turn, `rounds` times after it got warm, and return how they compare."""
-    contestants: list[Contestant] = [LienThong(), KafkaStreams(), QuixStreams()]
+    contestants: list[Contestant] = [LienThong(), KafkaStreamsWhole(), KafkaStreams(), QuixStreams()]
     async with distributed() as made:
         truth = await publish_revised(made, events)
         servers = made.settings.kafka_servers

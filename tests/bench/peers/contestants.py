@@ -95,6 +95,10 @@ class _Peer:
         """Return the command line."""
         raise NotImplementedError
 
+    def topics(self, job: Job, _group: str) -> dict[str, int]:
+        """Return how much of which topics a group has to commit."""
+        return {CARDS.name: job.events}
+
     async def round(self, job: Job) -> Cost:
         """Do the job on an empty store and verify what was stored."""
         start = time.perf_counter()
@@ -105,7 +109,7 @@ class _Peer:
         began = moment(job.made, job.events // WARM_UP_PARTS, process.pid)
         await _hear(process, "read")
         async with asyncio.timeout(PATIENCE_S):
-            while await job.ledger.committed(group, CARDS.name) < job.events:  # noqa: ASYNC110  # brokers tell nobody
+            while not await job.ledger.has_committed(group, self.topics(job, group)):  # noqa: ASYNC110  # nobody tells
                 await asyncio.sleep(POLL_INTERVAL_S)
         ended = moment(job.made, job.events, process.pid)
         await _tell(process, "")
@@ -147,8 +151,26 @@ class KafkaStreams(_Peer):
         source = _HERE / f"{_MAIN}.java"
         subprocess.run([program("javac"), "-cp", f"{jars}/*", "-d", classes, source], check=True)  # noqa: S603  # ours
         path = f"{classes}:{jars}/*"
-        options = (_THREADS, _STREAMS_COMMIT_MS, _CACHE_BYTES)
+        options = (_THREADS, _STREAMS_COMMIT_MS, _CACHE_BYTES, str(self.citizen_ids(job)))
         return [program("java"), *_JVM, "-cp", path, _MAIN, *self._arguments(job), *options]
+
+    def citizen_ids(self, _job: Job) -> int:
+        """Return how many citizen IDs are indexed: none."""
+        return 0
+
+
+class KafkaStreamsWhole(KafkaStreams):
+    """The same program, which keeps digests and an index by citizen ID as well, as our projector does."""
+
+    name = "Kafka Streams, with digests and index"
+
+    def citizen_ids(self, job: Job) -> int:
+        """Return how many citizen IDs are indexed: those of all events."""
+        return job.truth.citizen_ids
+
+    def topics(self, job: Job, group: str) -> dict[str, int]:
+        """Return how much of which topics a group has to commit: also of the one in which IDs are the keys."""
+        return {CARDS.name: job.events, f"{group}-citizens-repartition": job.truth.citizen_ids}
 
 
 class QuixStreams(_Peer):

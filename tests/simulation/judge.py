@@ -41,8 +41,10 @@ class Judge:
     def __init__(self, world: World) -> None:
         self._world = world
         self._register = RegisterReader(world.log)
-        self._mirror = RegisterMirror(world.store.client(), FIRST)
-        self._projection = Projection(world.store.client(), world.shape.partitions[CARDS.name], FIRST, BUCKETS)
+        self._mirror = RegisterMirror(world.store.client(), world.generation)
+        self._projection = Projection(
+            world.store.client(), world.shape.partitions[CARDS.name], world.generation, BUCKETS
+        )
 
     async def settled(self) -> bool:
         """Return whether everything has come to rest within a minute."""
@@ -67,7 +69,7 @@ class Judge:
         lookups = await read_stream(log, LOOKUPS.name)
         found = [*lost(ledger, CARDS.name, cards), *lost(ledger, LOOKUPS.name, lookups)]
         found += await audit_cards(cards, self._projection)
-        found += await audit_register(log, world.store.client(), ledger)
+        found += await audit_register(log, world.store.client(), ledger, world.generation)
         # What was answered over HTTP and lost with its store before it was relayed is lost, as is said.
         ledger.answered -= world.lost_records
         world.lost_records |= world.offered if world.store_lost else set()
@@ -138,8 +140,10 @@ class Judge:
         waits += [f"{key.decode()} holds {len(held.entries)}" for key, held in outboxes.items() if held.entries]
         waits += self._uncounted()
         waits += [f"{path.name} is spooled" for path, file in world.grounds.disk.files.items() if file.content]
-        batches, mirrored = len((await self._register.refresh()).batches), (await self._mirror.stands()).entries
-        waits += [f"the mirror has {mirrored} of {batches} batches"] if mirrored != batches else []
+        # The mirror has the switches of generations too.
+        wanted = len((await self._register.refresh()).batches) + world.generation - FIRST
+        mirrored = (await self._mirror.stands()).entries
+        waits += [f"the mirror has {mirrored} of {wanted} entries"] if mirrored != wanted else []
         return waits + self._unanswered()
 
     def _lag(self, cell: int, state: CellState, end: int) -> list[str]:

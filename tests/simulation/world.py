@@ -11,6 +11,7 @@ import orjson
 from pydantic import TypeAdapter
 from redis.exceptions import RedisError
 
+from lienthong.adapters.generations import FIRST
 from lienthong.adapters.native import question_from
 from lienthong.adapters.publishing import Draft, Published, Publisher
 from lienthong.domain.answer import Outcome
@@ -22,6 +23,7 @@ from tests.simulation.keyspace_streams import Stream
 from tests.simulation.log import Partitions, SimulatedLog
 from tests.simulation.loop import Life, SimulatedLoop
 from tests.simulation.processes import Process, answering, asked_of, counting, projecting
+from tests.simulation.rebuilding import rebuilt
 from tests.simulation.store import Shard, Store
 from tests.simulation.weather import CALM, Climate, Server, Weather
 from tests.simulation.work import FACILITIES, CardHistory, Work, lookup_event, poison, presented, question
@@ -93,6 +95,7 @@ class World:
         self.log = SimulatedLog(self.partitions, self.weather)
         self.ledger = Ledger()
         self.violations: list[str] = []
+        self.generation = FIRST
         #: Ids of decisions that a store lost before they were relayed, or of which it lost that it had them.
         self.lost_records: set[str] = set()
         #: Ids of decisions that were given to the spool, and of those that it said it keeps.
@@ -267,7 +270,10 @@ class World:
             await self._pause(self.shape.blows)
             shard = self.chance.choice(self.store.shards)
             blow = self.chance.choice(
-                (self._outage, self._outage, self._flush, self._fail_over, self._restore, self._kill_one, self._expel)
+                (
+                    *(self._outage, self._outage, self._flush, self._fail_over, self._restore),
+                    *(self._kill_one, self._expel, self._rebuild),
+                )
             )
             await blow(shard)
 
@@ -296,6 +302,13 @@ class World:
         slots = sorted({key.partition(b"}")[0] for key in (*copied, *shard.keyspace.keys)})
         taken = set(slots if self.chance.random() < 0.5 else self.chance.sample(slots, min(2, len(slots))))
         self.store.put_back(shard, copied, lambda key: key.partition(b"}")[0] in taken)
+
+    async def _rebuild(self, _: Shard) -> None:
+        self.weather.note(f"world: rebuilds beside generation {self.generation}")
+        log, store = self.log, self.store.client()
+        if await rebuilt(log, store, self.generation, self.grounds.clock.now()):
+            self.generation += 1
+            self.weather.note(f"world: switched to generation {self.generation}")
 
     async def _kill_one(self, _: Shard) -> None:
         self.weather.die(self.chance.choice(self.processes).life, "by a blow")

@@ -11,7 +11,7 @@ from lienthong.adapters.projection import Projection
 from lienthong.adapters.projection_layout import INDEX_CELLS, insurance_number, key_of
 from lienthong.adapters.register_codec import unpack_batch
 from lienthong.adapters.register_log import RegisterReader
-from lienthong.adapters.register_mirror import FIRST, RegisterMirror, chained
+from lienthong.adapters.register_mirror import FIRST, SWITCH, RegisterMirror, chained
 from lienthong.adapters.registers import fact_of
 from lienthong.adapters.wire import Event, decode
 from lienthong.domain.facts import FactSet
@@ -98,14 +98,15 @@ async def _candidates(projection: Projection) -> dict[bytes, list[bytes]]:
     return candidates
 
 
-async def audit_register(log: EventLog, redis: Redis, ledger: Ledger) -> list[Finding]:
-    """Compare the register's mirror with a fold of the register's stream, and both with what was said to stand."""
+async def audit_register(log: EventLog, redis: Redis, ledger: Ledger, generation: int = 1) -> list[Finding]:
+    """Compare a generation's mirror of the register with a fold of its stream, and both with what was said to stand."""
     wanted = await RegisterReader(log).refresh()
-    entries = await RegisterMirror(redis).read_all()
+    entries = await RegisterMirror(redis, generation).read_all()
     found = [Finding("accepted batch lost", each) for each in ledger.batches if not wanted.has_accepted(each)]
     if not chained(entries, FIRST):
         return [*found, Finding("mirror has a gap", str([entry.id for entry in entries]))]
-    mirrored = Register.of(unpack_batch(entry.batch, entry.position) for entry in entries)
+    batches = [entry for entry in entries if not entry.batch_id.startswith(SWITCH)]
+    mirrored = Register.of(unpack_batch(entry.batch, entry.position) for entry in batches)
     if [each.batch_id for each in mirrored.batches] != [each.batch_id for each in wanted.batches]:
         found.append(Finding("batches of the mirror differ", f"{len(mirrored.batches)} for {len(wanted.batches)}"))
     digests = [(each.state_digest, each.facts_digest, each.position) for each in (mirrored, wanted)]

@@ -14,6 +14,8 @@ from lienthong.adapters.outbox import Relay
 from lienthong.adapters.outbox_layout import EVENT_STREAMS, all_cells, event_cell, state_key
 from lienthong.adapters.projection import Projection
 from lienthong.adapters.register_mirror import RegisterMirror
+from lienthong.adapters.spool import spool_directory, waiting_in
+from lienthong.runtime.datadir import DataDirectory
 from lienthong_schemas.streams import CARDS, DECISIONS, REGISTER
 
 AWAY = (RedisError, OSError, SQLAlchemyError)
@@ -25,6 +27,7 @@ async def outstanding(ground: Ground) -> list[str]:
         return [
             *await _not_projected(ground.log, ground.store),
             *await _not_answered(ground.log, ground.store),
+            *_not_moved(ground.directory),
             *await _not_counted(ground),
         ]
     except AWAY as fault:
@@ -54,6 +57,11 @@ async def _not_answered(log: EventLog, redis: Redis) -> list[str]:
                 left.append(f"{stream} {partition}: {position} of {bounds.end}")
     waiting = [(cell, await Relay(redis, log, cell).waiting()) for cell in all_cells(log)]
     return left + [f"{cell}: {number} to relay" for cell, number in waiting if number]
+
+
+def _not_moved(directory: DataDirectory) -> list[str]:
+    spooled, _ = waiting_in(spool_directory(directory))
+    return [f"spool: {spooled} bytes"] if spooled else []
 
 
 async def _not_counted(ground: Ground) -> list[str]:

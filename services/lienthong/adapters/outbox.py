@@ -25,8 +25,8 @@ from lienthong.adapters.coalescing import Patience
 from lienthong.adapters.event_log import EventLog
 from lienthong.adapters.outbox_layout import seen_keys, state_key, stream_key
 
-#: Entries a cell may hold before appends are refused: an hour of look-ups at 140 a second, some 1.5 GB.
-CELL_ENTRIES_MAX = 500_000
+#: Entries a cell may hold before appends are refused: an hour of 70 look-ups a second through one process, some 1.1 GB.
+CELL_ENTRIES_MAX = 250_000
 #: How long a question that came by an event is known again: as long as its stream keeps it, and some hours more.
 REMEMBERED_S = 8 * 86_400
 #: How long a decision may take to be on disk before its answer is `cannot_tell`.

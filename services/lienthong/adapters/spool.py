@@ -20,7 +20,7 @@ import structlog
 from lienthong.adapters.spool_files import Segment, Spooled, adopted, bytes_in, created, line_of
 from lienthong.runtime.datadir import DataDirectory
 
-#: What one process may leave on the disk: some 90,000 decisions, an hour of look-ups at 25 a second.
+#: What one process may leave on the disk: some 110,000 decisions, an hour of look-ups at 30 a second.
 SPOOL_BYTES_MAX: Final = 256 * 1024 * 1024
 #: What may wait in memory for a disk that does not answer.
 PENDING_BYTES_MAX: Final = 16 * 1024 * 1024

@@ -13,10 +13,12 @@ import httpx
 import orjson
 import pytest
 
+from lienthong.adapters.ground import grounded
 from lienthong.adapters.spool import spool_directory, waiting_in
-from lienthong.adapters.valkey_log import ValkeyLog
+from lienthong.runtime.clock import SystemClock
 from lienthong_schemas.streams import DECISIONS
 from tests.support.audit import read_stream
+from tests.support.outstanding import outstanding
 from tests.support.real_service import READY_DEADLINE_S, RealService, real_service
 from tests.support.waiting import until_so
 
@@ -80,15 +82,15 @@ async def test_what_a_killed_process_has_stored_and_spooled_is_taken_to_the_log_
             assert {decision["outcome"] for decision in away} == {"cannot_tell"}
             given += [*away, *await ask(first)]
 
-        async def settled() -> bool:
-            return not await service.outstanding()
+        async with grounded(service.settings, SystemClock()) as ground:
 
-        await until_so(settled, READY_DEADLINE_S)
-        assert waiting_in(spool_directory(service.directory)) == (0, 0)
-        async with service.client("log") as near:
-            arrived = [
-                orjson.loads(value) for values in await read_stream(ValkeyLog(near), DECISIONS.name) for value in values
-            ]
+            async def settled() -> bool:
+                return not await outstanding(ground)
+
+            await until_so(settled, READY_DEADLINE_S)
+            assert waiting_in(spool_directory(service.directory)) == (0, 0)
+            streams = await read_stream(ground.log, DECISIONS.name)
+    arrived = [orjson.loads(value) for values in streams for value in values]
     outcomes = {(event["id"], event["data"]["outcome"]) for event in arrived}
     assert {(decision["decision_id"], decision["outcome"]) for decision in given} <= outcomes
     places = {(event["outboxcell"], event["outboxepoch"], event["outboxseq"]): event["id"] for event in arrived}

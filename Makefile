@@ -12,8 +12,8 @@ lint: .venv/dev.stamp     ## format, rules, types, import contracts, container f
 	sh tests/support/lint.sh
 bench: .venv/dev.stamp    ## speed and memory, as ratios measured side by side
 	$(VENV)/python -m tests.bench
-chaos: .venv/dev.stamp    ## the kill tests, hundreds of cycles
-	LIENTHONG_KILL_CYCLES=300 $(VENV)/python -m pytest -m kill --timeout=0
+chaos: .venv/dev.stamp    ## the kill tests, hundreds of cycles, embedded and distributed
+	LIENTHONG_KILL_CYCLES=300 LIENTHONG_STRIKES=70 $(VENV)/python -m pytest -m kill --timeout=0
 simulate: .venv/dev.stamp ## the simulation, SEEDS of its runs; stops at the first that fails and says how to have it again
 	$(VENV)/python -m tests.simulation --seeds $(or $(SEEDS),100000)
 

@@ -134,12 +134,17 @@ async def test_a_handler_may_seek_and_its_batch_does_not_move_the_position(trans
 async def test_seeking_ahead_skips_what_the_caller_says(transport: Transport) -> None:
     reader = transport.reader()
     sink = Sink()
+
+    async def fail(_batch: Batch) -> None:
+        raise ConnectionError
+
+    sink.before = fail
     follower = reader.subscribe(transport.lookups, 0, sink.take, sink.start)
-    reader.start()
-    await until(lambda: follower.progress.caught_up_at)
-    sink.position = 3
-    follower.seek(3)
     await append(transport, 0, 5)
+    reader.start()
+    await until(lambda: follower.progress.failing)
+    sink.before, sink.position = None, 3
+    follower.seek(3)
     await until(lambda: sink.position == 5)
     assert sink.values == values(3, 5)
 

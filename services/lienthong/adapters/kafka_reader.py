@@ -35,8 +35,8 @@ from lienthong.runtime.tasks import end
 
 # A process that says nothing for this long has lost its partitions; garbage, a slow disk or a large batch takes less.
 SESSION_TIMEOUT_MS: Final = 30_000
-# A tenth of it: some may be lost.
-HEARTBEAT_INTERVAL_MS: Final = 3_000
+# How late a member hears that the group divides its partitions anew, which all others wait for.
+HEARTBEAT_INTERVAL_MS: Final = 1_000
 # How long members wait for each other when one comes or goes. Longer than a batch under way is waited for.
 REBALANCE_TIMEOUT_MS: Final = 10_000
 # The consumer is polled all the time, whatever handlers do: one that was not for so long is lost.

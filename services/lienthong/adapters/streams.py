@@ -11,13 +11,15 @@ import asyncio
 import contextlib
 import logging
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 from urllib.parse import quote
+from weakref import WeakSet
 
 import structlog
 from faststream import AckPolicy
 from faststream.message import StreamMessage
 from faststream.redis import RedisBroker, StreamSub
+from redis.asyncio import UnixDomainSocketConnection
 from redis.asyncio.retry import Retry
 from redis.backoff import ExponentialWithJitterBackoff
 from redis.exceptions import RedisError
@@ -53,7 +55,8 @@ class StreamReader:
         self._subscribers: list[Any] = []
         self._task: asyncio.Task[None] | None = None
         self.reading = asyncio.Event()
-        self.broker = _broker(socket)
+        self._connections: WeakSet[UnixDomainSocketConnection] = WeakSet()
+        self.broker = _broker(socket, self._connections)
 
     def subscribe(self, stream: str, partition: int, handler: Handler, start: Start) -> Follower:
         """Follow a partition: `start` gives the position to begin at, `handler` gets each batch once it is due.
@@ -100,7 +103,8 @@ class StreamReader:
         """Stop reading; a batch under way is finished within STOP_TIMEOUT_S or read again at the next start.
 
         1. Let the handlers come to an end. 2. End the reads: one that outlived the broker would be made again by the
-        client, over a connection that nobody closes. 3. Close the broker.
+        client, over a connection that nobody closes. 3. Close the broker. 4. Close what the client has lost: a read
+        that is cancelled while it takes a connection from the pool, or gives it back, leaves it in nobody's hands.
         """
         if self._task is not None:
             await end(self._task)
@@ -115,6 +119,8 @@ class StreamReader:
         await end(*(task for subscriber in self._subscribers for task in subscriber.tasks))
         # 3
         await self.broker.stop()
+        # 4
+        await asyncio.gather(*(connection.disconnect() for connection in list(self._connections)))
 
     async def _run(self) -> None:
         """Follow until cancelled.
@@ -153,17 +159,27 @@ def _tell_of_end(task: asyncio.Task[None]) -> None:
         _log.critical("streams_not_followed", exc_info=fault)
 
 
-def _broker(socket: Path) -> RedisBroker:
+def _broker(socket: Path, connections: WeakSet[UnixDomainSocketConnection]) -> RedisBroker:
     """Return a broker whose reads outlast a server restart.
 
     Reads may be repeated, so the client retries them for ever with short pauses: a fetch error that came out of
-    the client would make FastStream sleep for 5 s. Without type casting the handler gets our batch as it is.
+    the client would make FastStream sleep for 5 s. Without type casting the handler gets our batch as it is. Every
+    connection that it makes is put into `connections`.
     """
+
+    class Connection(UnixDomainSocketConnection):
+        """A connection that is known as long as it lives."""
+
+        def __init__(self, **settings: Any) -> None:
+            super().__init__(**settings)
+            connections.add(self)
+
     chatter = logging.getLogger("lienthong.streams.broker")
     # At INFO it tells of each task that ends at a stop.
     chatter.setLevel(logging.WARNING)
     return RedisBroker(
         f"unix://{quote(str(socket))}",
+        connection_class=cast("Any", Connection),
         retry=Retry(ExponentialWithJitterBackoff(base=0.02, cap=0.25), -1),
         socket_timeout=POLL_MS / 1000 + 5.0,
         max_connections=256,

@@ -27,6 +27,8 @@ _SETTLES_WITHIN_S = 60
 #: A process that was killed is started again and has its partitions within this time, in seconds.
 _CALM_FOR_S = 3.0
 _LOOK_EVERY_S = 1.0
+#: The share of cards that are asked for by their numbers in the end.
+_BY_NUMBER = 0.7
 #: How often a desk that cannot tell is asked again, a second later each time.
 _ASKED_AGAIN = 15
 
@@ -40,6 +42,9 @@ class Judge:
 
     def __init__(self, world: World) -> None:
         self._world = world
+        # The ids of the decisions in the log, and how far each partition was read for them.
+        self._decided: set[str] = set()
+        self._read: dict[int, int] = {}
         self._register = RegisterReader(world.log)
         self._mirror = RegisterMirror(world.store.client(), world.generation)
         self._projection = Projection(
@@ -80,8 +85,7 @@ class Judge:
             # One whose store went back while it was being relayed, or moved from the spool, comes again under its id.
             if each.kind not in _MADE_AGAIN or each.where not in world.lost_records:
                 world.violated(f"{each.kind}: {each.where}")
-        for process in world.lookups:
-            await self._ask_all(process)
+        await self._ask_all()
 
     def _miscounted(self) -> list[Finding]:
         """Compare what was counted with the distinct decisions of the log, those that were made again among them."""
@@ -101,17 +105,19 @@ class Judge:
             if counted[key] != wanted[key]
         ]
 
-    async def _ask_all(self, process: Any) -> None:
-        """Ask about every card, and about people who have none."""
+    async def _ask_all(self) -> None:
+        """Ask about every card, and about somebody who has none, at one process or another."""
         world = self._world
         for card in world.work.cards:
-            wanted = Outcome.ELIGIBLE if card.revisions[-1][1] else Outcome.NOT_IN_FORCE
-            await self._ask(process, {"kind": "insurance_number", "number": card.number}, card, wanted)
-            await self._ask(process, {"kind": "citizen_id", "number": card.citizen_ids[0]}, card, None)
-        for stranger in world.work.strangers:
-            await self._ask(process, {"kind": "insurance_number", "number": stranger}, None, Outcome.NOT_FOUND)
+            if world.chance.random() < _BY_NUMBER:
+                wanted = Outcome.ELIGIBLE if card.revisions[-1][1] else Outcome.NOT_IN_FORCE
+                await self._ask({"kind": "insurance_number", "number": card.number}, card, wanted)
+            else:
+                await self._ask({"kind": "citizen_id", "number": card.citizen_ids[0]}, card, None)
+        await self._ask({"kind": "insurance_number", "number": world.work.strangers[0]}, None, Outcome.NOT_FOUND)
 
-    async def _ask(self, process: Any, shown: dict[str, Any], card: CardHistory | None, wanted: Outcome | None) -> None:
+    async def _ask(self, shown: dict[str, Any], card: CardHistory | None, wanted: Outcome | None) -> None:
+        process = self._world.chance.choice(self._world.lookups)
         outcome: Outcome | None = Outcome.CANNOT_TELL
         for _ in range(_ASKED_AGAIN):
             outcome = await self._world.ask(process, question(shown, "01004"), card)
@@ -165,11 +171,10 @@ class Judge:
     def _unanswered(self) -> list[str]:
         """Return the look-ups by event whose decision the log does not hold yet."""
         world = self._world
-        decided = {
-            orjson.loads(entry.value)["id"]
-            for (stream, _), entries in world.partitions.entries.items()
-            if stream == DECISIONS.name
-            for entry in entries
-        }
-        missing = set(world.ledger.lookups.values()) - decided
+        for (stream, partition), entries in world.partitions.entries.items():
+            if stream == DECISIONS.name:
+                read = self._read.get(partition, 0)
+                self._decided.update(orjson.loads(entry.value)["id"] for entry in entries[read:])
+                self._read[partition] = len(entries)
+        missing = set(world.ledger.lookups.values()) - self._decided
         return [f"{len(missing)} look-ups are not answered"] if missing else []

@@ -7,7 +7,7 @@ replica that lacks the last writes takes over.
 import copy
 import fnmatch
 from collections import deque
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 from redis.exceptions import ResponseError
@@ -16,7 +16,11 @@ from tests.simulation import functions
 from tests.simulation.functions import Function, Status
 from tests.simulation.keyspace_streams import StreamCommands
 
+Command = list[bytes]
+
 OK = Status(b"OK")
+_OF_MANY_KEYS = frozenset({b"DEL", b"UNLINK", b"EXISTS"})
+_WITHOUT_KEYS = frozenset({b"PING", b"TIME", b"CONFIG", b"FUNCTION", b"KEYS", b"INFO"})
 #: How many of the last writes can be taken back.
 _UNDO_MAX = 64
 _CONFIGURATION = {
@@ -47,11 +51,11 @@ class Keyspace(StreamCommands):
         self._writing: list[Undo] | None = None
         self._read_only = False
 
-    def execute(self, command: Sequence[Any]) -> Any:
+    def execute(self, command: Command) -> Any:
         """Carry out one command of a client and return its reply. Raises ResponseError."""
         self._writing = []
         try:
-            return self._run([_encoded(each) for each in command])
+            return self._run(command)
         finally:
             if self._writing:
                 self.undo.append(self._writing)
@@ -92,9 +96,8 @@ class Keyspace(StreamCommands):
             self.keys[key] = value
 
     def _run(self, command: list[bytes]) -> Any:
-        name = command[0].decode().upper()
-        method = getattr(self, f"_do_{name.lower().replace(' ', '_')}", None)
-        assert method is not None, f"the double of the store does not know {name}"
+        method = getattr(self, f"_do_{command[0].decode().lower()}", None)
+        assert method is not None, f"the double of the store does not know {command[0].decode()}"
         return method(command[1:])
 
     def _held(self, key: bytes, kind: type) -> Any:
@@ -308,24 +311,23 @@ class _Members(dict[bytes, None]):
         return _Members(self)
 
 
-def keys_of(command: Sequence[Any]) -> Iterable[bytes]:
+def keys_of(command: Command) -> Sequence[bytes]:
     """Return the keys that a command names."""
-    name = str(command[0]).upper()
-    if name.startswith("FCALL"):
-        return [_encoded(each) for each in command[3 : 3 + int(command[2])]]
-    if name in {"DEL", "UNLINK", "EXISTS"}:
-        return [_encoded(each) for each in command[1:]]
-    if name == "XREAD":
-        words = [_encoded(each) for each in command]
-        given = words[words.index(b"STREAMS") + 1 :]
+    name = command[0].upper()
+    if name.startswith(b"FCALL"):
+        return command[3 : 3 + int(command[2])]
+    if name in _OF_MANY_KEYS:
+        return command[1:]
+    if name == b"XREAD":
+        given = command[command.index(b"STREAMS") + 1 :]
         return given[: len(given) // 2]
-    if name.startswith(("PING", "TIME", "CONFIG", "FUNCTION", "KEYS", "INFO")):
-        return []
-    at = 2 if name == "XINFO" else 1
-    return [_encoded(command[at])]
+    if name in _WITHOUT_KEYS:
+        return ()
+    return command[2:3] if name == b"XINFO" else command[1:2]
 
 
-def _encoded(value: Any) -> bytes:
+def encoded(value: Any) -> bytes:
+    """Return an argument as it goes over the wire."""
     if isinstance(value, bytes):
         return value
     return value.encode() if isinstance(value, str) else repr(value).encode()

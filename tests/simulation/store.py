@@ -14,7 +14,7 @@ from redis.asyncio import ConnectionPool, Redis
 from redis.asyncio.client import Pipeline
 from redis.exceptions import BusyLoadingError, ConnectionError, ResponseError, TimeoutError  # noqa: A004  # the client's own names
 
-from tests.simulation.keyspace import Keyspace, keys_of
+from tests.simulation.keyspace import Command, Keyspace, encoded, keys_of
 from tests.simulation.weather import Weather
 
 #: The time of the servers when a run begins, in seconds of Unix time.
@@ -35,7 +35,7 @@ class Shard:
         self.away = self.silent = False
         self.loading = False
         self.keyspace = Keyspace(lambda: int((BEGAN_AT_S + weather.loop.time()) * 1000))
-        self.waiting: dict[bytes, list[tuple[list[Any], asyncio.Future[Any]]]] = {}
+        self.waiting: dict[bytes, list[tuple[Command, asyncio.Future[Any]]]] = {}
 
     def fault(self) -> Exception:
         """Return what redis-py raises for a lost connection."""
@@ -47,10 +47,10 @@ class Shard:
         """Return what redis-py raises for an answer that does not come."""
         return TimeoutError(f"{self.name} did not answer in time")
 
-    def execute(self, command: Sequence[Any]) -> Any:
+    def execute(self, command: Command) -> Any:
         """Carry out one command; what was added to a stream wakes those who wait for it."""
-        slots = {slot_of(key) for key in keys_of(command)}
-        if len(slots) > 1:
+        keys = keys_of(command)
+        if len(keys) > 1 and len({slot_of(key) for key in keys}) > 1:
             message = "CROSSSLOT Keys in request don't hash to the same slot"
             raise ResponseError(message)
         reply = self.keyspace.execute(command)
@@ -66,7 +66,7 @@ class Shard:
                 if not answer.done():
                     answer.set_exception(self.fault())
 
-    def wait(self, command: list[Any], answer: "asyncio.Future[Any]") -> None:
+    def wait(self, command: Command, answer: "asyncio.Future[Any]") -> None:
         """Carry out a command that reads one stream once the stream has grown."""
         (key,) = keys_of(command)
         waiting = [each for each in self.waiting.get(key, ()) if not each[1].done()]
@@ -217,10 +217,10 @@ async def carried_out(store: Store, commands: Sequence[Sequence[Any]], *, whole:
     return answers
 
 
-async def _sent(store: Store, shard: Shard, commands: Sequence[Sequence[Any]], *, whole: bool) -> list[Any]:
+async def _sent(store: Store, shard: Shard, commands: Sequence[Command], *, whole: bool) -> list[Any]:
     what = _said(commands)
-    if len(commands) == 1 and commands[0][0] == "XREAD" and b"BLOCK" in commands[0]:
-        return [await _waited(store, shard, list(commands[0]))]
+    if len(commands) == 1 and commands[0][0] == b"XREAD" and b"BLOCK" in commands[0]:
+        return [await _waited(store, shard, commands[0])]
     if whole:
         (answers,) = await store.weather.call(shard, what, [lambda: [_answer(shard, each) for each in commands]])
         return answers  # type: ignore[no-any-return]  # the answers of the one step
@@ -228,14 +228,14 @@ async def _sent(store: Store, shard: Shard, commands: Sequence[Sequence[Any]], *
     return await store.weather.call(shard, what, steps)
 
 
-def _answer(shard: Shard, command: Sequence[Any]) -> Any:
+def _answer(shard: Shard, command: Command) -> Any:
     try:
         return shard.execute(command)
     except ResponseError as refusal:
         return refusal
 
 
-async def _waited(store: Store, shard: Shard, command: list[Any]) -> Any:
+async def _waited(store: Store, shard: Shard, command: Command) -> Any:
     """Read a stream, and wait for an entry where there is none."""
     block = command.index(b"BLOCK")
     wait_s, plain = int(command[block + 1]) / 1000, [*command[:block], *command[block + 2 :]]
@@ -258,15 +258,16 @@ def _nothing_came(answer: "asyncio.Future[Any]") -> None:
         answer.set_result(None)
 
 
-def _split(command: Sequence[Any]) -> list[Any]:
-    first, *rest = command
-    return [*first.split(), *rest] if isinstance(first, str) and " " in first else list(command)
+def _split(command: Sequence[Any]) -> Command:
+    """Return a command as it goes over the wire: words and bytes."""
+    words = [encoded(each) for each in command]
+    return [*words[0].split(), *words[1:]] if b" " in words[0] else words
 
 
-def _said(commands: Sequence[Sequence[Any]]) -> str:
-    def each(command: Sequence[Any]) -> str:
-        first = " ".join(str(part) for part in command[:2])[:40] if command[0] != "FCALL" else str(command[1])
-        key = next(iter(keys_of(command)), b"").decode("latin-1")
-        return f"{first} {key}"
-
-    return each(commands[0]) + (f" and {len(commands) - 1} more" if len(commands) > 1 else "")
+def _said(commands: Sequence[Command]) -> str:
+    """Say what is sent, for the account: the first command's name and key, and how many more there are."""
+    command = commands[0]
+    name = command[1] if command[0].startswith(b"FCALL") else command[0]
+    key = next(iter(keys_of(command)), b"")
+    more = f" and {len(commands) - 1} more" if len(commands) > 1 else ""
+    return f"{name.decode()} {key.decode()}{more}"

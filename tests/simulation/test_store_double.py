@@ -98,12 +98,11 @@ def in_loop(loop: SimulatedLoop, work: Coroutine[Any, Any, None]) -> None:
 
 
 async def _answered(client: Redis, command: Command) -> Reply:
-    name = str(command[0]).upper()
     try:
         reply = await client.execute_command(*command)  # type: ignore[no-untyped-call]  # the client's
     except ResponseError as refusal:
         return str(refusal).removeprefix("ERR ").partition(" ")[0]
-    return sorted(reply) if name in _UNORDERED else reply
+    return sorted(reply) if command[0] in _UNORDERED else reply
 
 
 def recorded(seed: int) -> list[Command]:
@@ -112,9 +111,9 @@ def recorded(seed: int) -> list[Command]:
     going = True
     execute = Shard.execute
 
-    def noting(self: Shard, command: Sequence[Any]) -> Any:
-        if going and str(command[0]).upper() not in _OWN and b"{o.leases}" not in repr(command).encode():
-            commands.append(tuple(command))
+    def noting(self: Shard, command: list[bytes]) -> Any:
+        if going and command[0].decode() not in _OWN and b"{o.leases}relays" not in command:
+            commands.append((command[0].decode(), *command[1:]))
         return execute(self, command)
 
     def stopping(lost: Callable[..., None]) -> Callable[..., None]:

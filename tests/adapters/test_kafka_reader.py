@@ -7,6 +7,7 @@ from datetime import timedelta
 
 import pytest
 from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka.errors import GroupAuthorizationFailedError
 
 from lienthong.adapters import kafka_lanes, kafka_reader
 from lienthong.adapters.event_log import Trimmed
@@ -254,6 +255,25 @@ async def test_a_consumer_that_has_stopped_is_replaced(kafka: KafkaTransport, mo
     await append(kafka, 5, 10)
     await until(lambda: sink.position == 10)
     assert sink.values == values(0, 10)
+
+
+async def test_a_consumer_that_complains_of_its_group_is_replaced(
+    kafka: KafkaTransport, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(kafka_reader, "COMPLAINTS_MAX", 2)
+    sink, reader = Sink(), kafka.reader()
+    reader.subscribe(kafka.lookups, 0, sink.take, sink.start)
+    reader.start()
+    await until(reader.reading.is_set)
+    broken = _consumer(reader)
+
+    async def complain(*_places: TopicPartition, **_options: object) -> None:
+        raise GroupAuthorizationFailedError
+
+    monkeypatch.setattr(broken, "getmany", complain)
+    await append(kafka, 0, 5)
+    await until(lambda: sink.position == 5)
+    assert _consumer(reader) is not broken
 
 
 async def test_the_group_is_told_how_far_its_members_are(

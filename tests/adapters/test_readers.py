@@ -131,6 +131,24 @@ async def test_a_handler_may_seek_and_its_batch_does_not_move_the_position(trans
     assert sink.values == values(0, 5) + values(2, 10)
 
 
+async def test_seeking_back_forgets_what_was_read_ahead(transport: Transport) -> None:
+    reader = transport.reader()
+    sink = Sink()
+
+    async def go_back(batch: Batch) -> None:
+        if batch.position == 500:
+            sink.before, sink.position = None, 100
+            follower.seek(100)
+            raise ConnectionError
+
+    sink.before = go_back
+    follower = reader.subscribe(transport.lookups, 0, sink.take, sink.start)
+    await append(transport, 0, 1700)
+    reader.start()
+    await until(lambda: sink.position == 1700)
+    assert sink.values == values(0, 500) + values(100, 1700)
+
+
 async def test_seeking_ahead_skips_what_the_caller_says(transport: Transport) -> None:
     reader = transport.reader()
     sink = Sink()

@@ -2,12 +2,13 @@
 
 Everything shares the machine: broker, store, projector, look-up processes, and who asks. A rate is kept where each
 look-up is answered while it lasts; beyond that the log holds what waits, and times say nothing but how long it lasted.
-The next rate begins when nothing waits any more.
+The first rate that is not kept is the last one; what is answered until nothing waits any more is the most there is.
 """
 
 import asyncio
 import json
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,7 @@ from tests.bench.measures import Options, Report
 
 CARD_COUNT = 20_000
 QUESTIONS = 5_000
-RATES, QUICK_RATES = (250, 500, 1_000, 1_500, 2_000, 3_000, 5_000), (250, 1_000, 2_000)
+RATES, QUICK_RATES = (250, 500, 1_000, 1_500, 2_000, 3_000, 5_000), (250, 1_000, 5_000)
 PROCESSES = (1, 2)
 ROUND_S = 8.0
 WARM_UP = (500.0, 4.0)
@@ -46,8 +47,18 @@ async def _measure(options: Options) -> Report:
         for processes in PROCESSES:
             made.start("lienthong", "lookup", port=free_port())
             await _ask(made, questions, *WARM_UP)
-            seen[processes] = {rate: await _ask(made, questions, rate, ROUND_S) for rate in rates}
+            seen[processes] = await _climb(made, questions, rates)
     return _report(seen)
+
+
+async def _climb(made: Distributed, questions: Path, rates: Sequence[int]) -> dict[int, Measured]:
+    """Ask at each rate up to the first that is not kept, which shows how many a second can be."""
+    seen: dict[int, Measured] = {}
+    for rate in rates:
+        seen[rate] = await _ask(made, questions, rate, ROUND_S)
+        if not _kept(seen[rate], rate):
+            break
+    return seen
 
 
 async def _prepare(made: Distributed) -> Path:

@@ -32,7 +32,8 @@ end
 --       used in its epoch, 4 cap of the cell in entries, 5 expected source position or '', 6 next source position or '',
 --       7 ids of what each entry answers (16 bytes each, UUIDv7) or '', 8 for how many seconds an id is remembered,
 --       9 how many fields each entry has, then the fields and values of every entry in a row
--- An entry whose id was seen before is left out: the same question came twice.
+-- An entry whose id was seen before is left out: the same question came twice. Ids beyond the entries are of answers that
+-- the log has and this cell may have forgotten.
 -- Reply {'ok', epoch, last sequence} | {'position', stored} | {'full', length}
 local function append(keys, args)
   local stream, state, ids = keys[1], base_of(keys[1]) .. 'state', args[7]
@@ -55,6 +56,9 @@ local function append(keys, args)
       redis.call('XADD', stream, '0-*', 'epoch', epoch, unpack(fields))
       last = last + 1
     end
+  end
+  for known = count, #ids / ID_BYTES - 1 do
+    is_new(stream, string.sub(ids, known * ID_BYTES + 1, (known + 1) * ID_BYTES), args[8])
   end
   if args[6] ~= '' then redis.call('HSET', state, 'position', args[6]) end
   return {'ok', epoch, tostring(last)}

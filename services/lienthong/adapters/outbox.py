@@ -53,7 +53,8 @@ class SourceMove:
     """The position of an event look-up's source partition, moved in the same step as the answers.
 
     `ids` has the 16 bytes of each answer's id, a UUIDv7 that the same question always gets: a question that came twice
-    is answered once. Without ids everything is stored.
+    is answered once. Without ids everything is stored. Ids beyond the answers are of questions that were answered
+    before, which a cell that went back has forgotten.
     """
 
     expected: int

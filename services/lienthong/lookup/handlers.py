@@ -98,7 +98,8 @@ class EventDesk:
         """
         # 1
         given = await asyncio.gather(*(self._answer(batch, at) for at in range(len(batch.entries))))
-        answers = [answer for answer in given if answer is not None]
+        # Those that were answered before bring no messages, and come after those that do.
+        answers = sorted((answer for answer in given if answer is not None), key=lambda answer: not answer[1])
         source = SourceMove(
             expected=batch.position,
             next=batch.next,
@@ -106,7 +107,7 @@ class EventDesk:
         )
         # 2
         try:
-            await self._cell.append_from(source, [messages for _, messages in answers])
+            await self._cell.append_from(source, [messages for _, messages in answers if messages])
         except PositionMoved as moved:
             # 3
             _log.warning("outbox_stands_elsewhere", stream=batch.stream, partition=batch.partition, at=moved.stored)
@@ -162,7 +163,10 @@ class EventDesk:
             follower.seek(fault.first)
 
     async def _answer(self, batch: Batch, at: int) -> tuple[str, list[Message]] | None:
-        """Return the id of the decision and the messages of the answer, None where there is nothing to answer."""
+        """Return the id of the decision and the messages of the answer, none of one that the log has.
+
+        None is returned where there is nothing to answer.
+        """
         event = decode(batch.entries[at].value, BY_NAME[batch.stream])
         if isinstance(event, Refusal):
             await self._intake.set_aside(batch, at, event)
@@ -177,7 +181,7 @@ class EventDesk:
         asked_at = datetime.fromisoformat(event.envelope.time)
         decision_id = ids.derived(event.envelope.id, event.envelope.source, asked_at)
         if self._before is not None and await self._before.holds(asked.question.facility_code, decision_id):
-            return None
+            return decision_id, []
         try:
             question = question_from(asked.question, asked_at, image=image)
             return decision_id, await self._decided(batch, event, question, decision_id)

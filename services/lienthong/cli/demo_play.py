@@ -78,6 +78,7 @@ class Play:
         )
         began = time.monotonic()
         await self._publish_cards()
+        await self._until_answered_from(published[-1].position)
         took_s = time.monotonic() - began
         page.say(
             f"{count_vi(self.cards)} thẻ giả lập, mang mã xã và mã cơ sở thật trước sáp nhập: {seconds_vi(took_s)}.",
@@ -95,6 +96,15 @@ class Play:
             return await cards_in_force(self.service.log, self.service.projection)
 
         await until(projected, "the cards are not projected")
+
+    async def _until_answered_from(self, position: int) -> None:
+        """Wait until desks are answered from the register as it was published."""
+
+        async def answered() -> bool:
+            answer = await self.service.ask(same_card(DAY_BEFORE))
+            return int(answer.body["freshness"]["register_position"]) >= position
+
+        await until(answered, "the register is not in the answers")
 
     async def _before_the_decree(self) -> None:
         self.page.heading(

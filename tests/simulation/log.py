@@ -28,15 +28,17 @@ Place = tuple[str, int]
 
 
 class Partitions:
-    """What the brokers hold. `arrived` hears of each entry."""
+    """What the brokers hold, and when each entry came (by `now`, in seconds)."""
 
-    def __init__(self, partitions: dict[str, int]) -> None:
+    def __init__(self, partitions: dict[str, int], now: Callable[[], float]) -> None:
         self.name = "log"
         self.away = self.silent = False
         self.streams = {stream.name: replace(stream, partitions=partitions.get(stream.name, 1)) for stream in STREAMS}
         self.entries: dict[Place, list[Entry]] = {
             (stream.name, partition): [] for stream in self.streams.values() for partition in range(stream.partitions)
         }
+        self.added_at: dict[Place, list[float]] = {place: [] for place in self.entries}
+        self._now = now
         self.listeners: dict[Place, list[Callable[[], None]]] = {}
 
     def fault(self) -> Exception:
@@ -51,6 +53,7 @@ class Partitions:
         """Write one entry."""
         entries = self.entries[place]
         entries.append(Entry(offset=len(entries), key=key, value=value))
+        self.added_at[place].append(self._now())
         for listener in self.listeners.get(place, ()):
             listener()
         return Appended(partition=place[1], offset=entries[-1].offset)

@@ -15,7 +15,7 @@ T = TypeVar("T")
 _Given = TypeVarTuple("_Given")
 
 #: Callbacks in one run: far above what a run takes, so that one that never settles ends.
-STEPS_MAX = 3_000_000
+STEPS_MAX = 150_000
 #: A thread's work begins up to this much later than it was handed over, in seconds.
 _THREAD_LATENCY_S = 0.02
 _PRUNE_AT = 64
@@ -163,6 +163,7 @@ class SimulatedLoop(asyncio.AbstractEventLoop):
         for life in lives:
             life.over = False
             self._ready += life.dropped
+        self.steps = 0
         asyncio.events._set_running_loop(self)
         try:
             for _ in range(_CANCELLED_MAX):

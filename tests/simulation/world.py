@@ -26,6 +26,7 @@ from tests.simulation.processes import Process, answering, asked_of, counting, p
 from tests.simulation.rebuilding import rebuilt
 from tests.simulation.store import Shard, Store
 from tests.simulation.weather import CALM, Climate, Server, Weather
+from tests.simulation.witness import Witness
 from tests.simulation.work import FACILITIES, CardHistory, Work, lookup_event, poison, presented, question
 from tests.support.audit import Ledger
 
@@ -88,7 +89,7 @@ class World:
         self.chance = chance
         self.weather = Weather(loop, chance, self.shape.climate)
         self.weather.kill = self._kill
-        self.partitions = Partitions(self.shape.partitions)
+        self.partitions = Partitions(self.shape.partitions, loop.time)
         self.store = Store(self.weather, self.shape.shards)
         self.grounds = Grounds(self.weather, self.partitions, self.store)
         self.grounds.zombies, self.grounds.named = self.shape.zombies, self.shape.named
@@ -129,10 +130,14 @@ class World:
         loop = asyncio.get_running_loop()
         tasks = [loop.create_task(each) for each in self._works()]
         blows = loop.create_task(self._blows())
+        watching = loop.create_task(Witness(self.store, self.partitions).watch())
         await asyncio.wait(tasks)
         await asyncio.wait([blows])
         for task in (*tasks, blows):
             task.result()
+        if watching.done():
+            self.violated(watching.result())
+        watching.cancel()
 
     def calm(self) -> None:
         """End all faults."""

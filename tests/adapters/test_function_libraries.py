@@ -15,7 +15,7 @@ from tests.support.projecting import Projecting
 #: The sources of each version that processes may be running with: a store has one source under one name.
 DIGESTS = {
     ("functions.lua", 1): "76cbed22df84c587ba913527bdb3cadb6f71afec7a114a7eff8054711c5f3791",
-    ("outbox.lua", 1): "6e204fd6453e8e8de4ea7d6b54d20f9dd73ae40929b53a1c1a26539b24dcdd21",
+    ("outbox.lua", 1): "bd004f9e1305f5fafefab6cec57f7e61744bcd07e4723ac6f82cd12e60456a03",
 }
 NAMED = re.compile(r"^#!lua name=lienthong_(?:[a-z]+_)?(\d+)(?:_[a-z]+)?\n")
 REGISTERED = re.compile(r"'lienthong_(\d+)_")

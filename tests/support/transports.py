@@ -6,16 +6,15 @@ alone. Each test has streams of its own: CARDS of sixteen partitions and LOOKUPS
 
 import dataclasses
 import uuid
-from collections.abc import AsyncIterator, Iterable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
-from functools import partial
 from typing import Any, Protocol, Self
 
 import pytest
 from aiokafka import AIOKafkaProducer, TopicPartition
-from aiokafka.admin import NewTopic, RecordsToDelete
-from aiokafka.errors import KafkaError, for_code
+from aiokafka.admin import AIOKafkaAdminClient, NewTopic, RecordsToDelete
+from aiokafka.errors import KafkaError
 from redis.asyncio import Redis
 
 from lienthong.adapters.event_log import EventLog
@@ -128,39 +127,55 @@ class KafkaTransport:
         """Make the topics and return when each partition has a leader."""
         made = list(self.streams if streams is None else streams)
         copies = min(3, len(self.connection.servers))
-        async with administration(self.servers) as admin:
-            answer = await admin.create_topics([NewTopic(each.name, each.partitions, copies) for each in made])
-        for _, code, message in answer.topic_errors:
-            if code:
-                raise for_code(code)(message)
-        await until_so(partial(self._led, {each.name for each in made}))
+        topics = [NewTopic(each.name, each.partitions, copies) for each in made]
+
+        async def created(admin: AIOKafkaAdminClient) -> bool:
+            await admin.create_topics(topics)
+            found = {each["topic"]: each["partitions"] for each in await admin.describe_topics()}
+            return all(
+                topic.name in found and all(each["leader"] >= 0 for each in found[topic.name]) for topic in topics
+            )
+
+        await self._until(created)
 
     async def recreate(self, stream: str) -> None:
-        async with administration(self.servers) as admin:
+        async def gone(admin: AIOKafkaAdminClient) -> bool:
             await admin.delete_topics([stream])
-        await until_so(partial(self._gone, stream))
+            return stream not in await admin.list_topics()
+
+        await self._until(gone)
         await self.create([self.log.stream(stream)])
 
     async def trim(self, stream: str, partition: int, first: int) -> None:
-        async with administration(self.servers) as admin:
-            await admin.delete_records({TopicPartition(stream, partition): RecordsToDelete(first)})
+        place = TopicPartition(stream, partition)
+
+        async def trimmed(admin: AIOKafkaAdminClient) -> bool:
+            return bool((await admin.delete_records({place: RecordsToDelete(first)}))[place] == first)
+
+        await self._until(trimmed)
+
+    async def _until(self, done: Callable[[AIOKafkaAdminClient], Awaitable[bool]]) -> None:
+        """Ask the brokers until it is done: busy ones may take longer than they are given, and do it all the same."""
+
+        async def attempt() -> bool:
+            try:
+                async with administration(self.servers) as admin:
+                    return await done(admin)
+            except KafkaError:
+                return False
+
+        await until_so(attempt)
 
     async def aclose(self) -> None:
         for reader in self.readers:
             await reader.stop()
         await self._log.aclose()
 
-    async def _gone(self, stream: str) -> bool:
-        async with administration(self.servers) as admin:
-            return stream not in await admin.list_topics()
-
-    async def _led(self, streams: set[str]) -> bool:
-        try:
+    async def remove(self) -> None:
+        """Leave the brokers without these topics: a thousand would wear them down."""
+        with suppress(KafkaError):
             async with administration(self.servers) as admin:
-                topics = {each["topic"]: each["partitions"] for each in await admin.describe_topics()}
-        except KafkaError:
-            return False
-        return all(stream in topics and all(each["leader"] >= 0 for each in topics[stream]) for stream in streams)
+                await admin.delete_topics([each.name for each in self.streams])
 
 
 @asynccontextmanager
@@ -186,6 +201,7 @@ async def kafka(kafka_servers: str) -> AsyncIterator[KafkaTransport]:
     await made.create()
     yield made
     await made.aclose()
+    await made.remove()
 
 
 @pytest.fixture(params=["embedded", "kafka"])
@@ -203,6 +219,7 @@ async def transport(transport_place: ServerSpec | str) -> AsyncIterator[Transpor
         await kafka.create()
         yield kafka
         await kafka.aclose()
+        await kafka.remove()
     else:
         embedded = EmbeddedTransport(transport_place, connect(transport_place.socket))
         yield embedded

@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
+from weakref import WeakSet
 
 from redis.asyncio import BlockingConnectionPool, Redis, UnixDomainSocketConnection
 from redis.asyncio.retry import Retry
@@ -39,6 +40,8 @@ class Fate:
 
     def __init__(self, strike: Strike | None = None) -> None:
         self.sent = 0
+        # A client that is struck while it holds a connection may never give it back.
+        self.connections: WeakSet[UnixDomainSocketConnection] = WeakSet()
         self._strike = strike
 
     def sending(self) -> bool:
@@ -57,6 +60,7 @@ class _Connection(UnixDomainSocketConnection):
     def __init__(self, *, fate: Fate, **settings: Any) -> None:
         super().__init__(**settings)
         self._fate = fate
+        fate.connections.add(self)
         self._greeting = self._unheard = False
 
     async def on_connect_check_health(self, check_health: bool = True) -> None:  # noqa: FBT001, FBT002  # redis-py's own
@@ -91,6 +95,8 @@ async def mortal(socket: Path, fate: Fate) -> AsyncIterator[Redis]:
         yield client
     finally:
         await client.aclose()
+        for connection in list(fate.connections):
+            await connection.disconnect()
 
 
 async def lived(live: Callable[[], Awaitable[None]]) -> None:

@@ -115,6 +115,9 @@ class StreamReader:
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(STOP_TIMEOUT_S):
                 await asyncio.gather(*(follower.idle() for follower, _ in self._starts))
+        await self._close()
+
+    async def _close(self) -> None:
         # 2
         await end(*(task for subscriber in self._subscribers for task in subscriber.tasks))
         # 3
@@ -150,7 +153,7 @@ class StreamReader:
         try:
             await self.broker.start()
         except BaseException:
-            await self.broker.stop()
+            await self._close()
             raise
 
 

@@ -15,7 +15,7 @@ SEEDS = int(os.environ.get("LIENTHONG_SIMULATION_SEEDS", "1000"))
 SEEDS_A_MUTANT = 300
 
 
-@pytest.mark.timeout(900)
+@pytest.mark.timeout(1800)
 def test_every_seed_holds() -> None:
     failed = [(replay(each.seed), each.violations) for each in outcomes(range(SEEDS)) if each.violations]
     assert failed == []
@@ -53,7 +53,7 @@ def verdicts() -> dict[str, tuple[Outcome, Outcome] | None]:
         return dict(zip(MUTANTS, pool.map(found, MUTANTS, chunksize=1), strict=True))
 
 
-@pytest.mark.timeout(600)
+@pytest.mark.timeout(1200)
 @pytest.mark.parametrize("mutant", MUTANTS)
 def test_a_planted_fault_is_found(verdicts: dict[str, tuple[Outcome, Outcome] | None], mutant: str) -> None:
     shown = verdicts[mutant]

@@ -7,6 +7,7 @@ from datetime import timedelta
 
 import pytest
 from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka.consumer.group_coordinator import GroupCoordinator
 from aiokafka.errors import GroupAuthorizationFailedError
 
 from lienthong.adapters import kafka_lanes, kafka_reader
@@ -199,8 +200,14 @@ async def test_two_members_share_the_partitions_and_every_entry_is_handled_once(
 
 
 async def test_a_member_with_a_name_gets_its_partitions_back_before_its_session_has_ended(
-    kafka: KafkaTransport,
+    kafka: KafkaTransport, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    async def say_nothing(_coordinator: GroupCoordinator) -> None:
+        """Leave the group as a process does that was killed."""
+
+    monkeypatch.setattr(GroupCoordinator, "_maybe_leave_group", say_nothing)
+    # Otherwise the group waits no longer than this for one that it divides anew without.
+    monkeypatch.setattr(kafka_reader, "REBALANCE_TIMEOUT_MS", 60_000)
     sink = Sink()
     for end in (5, 10):
         reader = kafka.reader(instance="desk-1")
@@ -271,9 +278,21 @@ async def test_a_consumer_that_complains_of_its_group_is_replaced(
         raise GroupAuthorizationFailedError
 
     monkeypatch.setattr(broken, "getmany", complain)
+    await until(lambda: reader._consumer not in {None, broken})
     await append(kafka, 0, 5)
     await until(lambda: sink.position == 5)
-    assert _consumer(reader) is not broken
+    assert sink.values == values(0, 5)
+
+
+async def test_a_topic_that_is_gone_is_seen(kafka: KafkaTransport) -> None:
+    sink, reader = Sink(), kafka.reader()
+    reader.subscribe(kafka.lookups, 0, sink.take, sink.start)
+    reader.start()
+    await until(reader.reading.is_set)
+    await kafka.remove()
+    await until(lambda: reader._given == [])
+    assert [(each.stream, each.position) for each in reader.progress()] == [(kafka.lookups, None)]
+    assert not reader.progress()[0].progressing(SystemClock().now(), timedelta(0))
 
 
 async def test_the_group_is_told_how_far_its_members_are(
